@@ -1,0 +1,159 @@
+"""Every exception of the project.
+
+::
+
+    PgStreamingError
+    ├── SettingsError            a setting is wrong, missing or unknown        exit code 2
+    ├── StartError               the worker cannot begin
+    │   ├── BrokerUnreachable    no Kafka at the configured address            exit code 3
+    │   ├── TopicError           a topic is missing or has the wrong shape     exit code 4
+    │   └── RegistryUnreachable  no Schema Registry at the configured address  exit code 5
+    ├── RegistryError            the registry refused what we asked of it
+    │   └── RegistryUnavailable  it did not answer sensibly; try again         retriable
+    ├── RefusedRecord            an input record becomes a dead letter, with a reason
+    ├── LogFormatError           bytes of the log that this release cannot read
+    ├── LogTrimmedError          the log lost records that the state is made of
+    ├── WindowError              window size and hop do not go together
+    ├── ModelError               the configured model cannot be built
+    ├── RecordingError           a recording cannot be made or read
+    └── SnapshotError            bytes that are no snapshot of this part
+
+``retriable`` says whether trying the same thing again can help; ``exit_code`` is what the process
+ends with when the error reaches the command line.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar
+
+__all__ = [
+    "BrokerUnreachable",
+    "LogFormatError",
+    "LogTrimmedError",
+    "ModelError",
+    "PgStreamingError",
+    "Reason",
+    "RecordingError",
+    "RefusedRecord",
+    "RegistryError",
+    "RegistryUnavailable",
+    "RegistryUnreachable",
+    "SettingsError",
+    "SnapshotError",
+    "StartError",
+    "TopicError",
+    "WindowError",
+]
+
+
+class PgStreamingError(Exception):
+    """Base of all errors of this project."""
+
+    retriable: ClassVar[bool] = False
+    exit_code: ClassVar[int] = 70
+
+
+class SettingsError(PgStreamingError):
+    """A setting has a value it cannot have, or a name that is nearly one of ours."""
+
+    exit_code = 2
+
+
+class StartError(PgStreamingError):
+    """The worker cannot begin its work."""
+
+
+class BrokerUnreachable(StartError):
+    """No Kafka broker answered at the configured address in time."""
+
+    retriable = True
+    exit_code = 3
+
+
+class TopicError(StartError):
+    """A topic is missing, or has partitions other than the settings say."""
+
+    exit_code = 4
+
+
+class RegistryUnreachable(StartError):
+    """No Schema Registry answered at the configured address in time."""
+
+    retriable = True
+    exit_code = 5
+
+
+class RegistryError(PgStreamingError):
+    """The registry answered, and refused what was asked (incompatible schema, bad subject)."""
+
+    exit_code = 5
+
+
+class RegistryUnavailable(RegistryError):
+    """The registry did not answer, or not sensibly: refused, 5xx, 429, time-out, not JSON."""
+
+    retriable = True
+
+
+class Reason(Enum):
+    """Documented codes of the ``reason`` header of a dead letter (``docs/topics.md``)."""
+
+    NULL_KEY = "null-key"
+    NULL_VALUE = "null-value"
+    BAD_KEY = "bad-key"
+    BAD_FRAMING = "bad-framing"
+    UNKNOWN_SCHEMA = "unknown-schema"
+    WRONG_SCHEMA = "wrong-schema"
+    BAD_AVRO = "bad-avro"
+    BAD_WINDOW = "bad-window"
+    UNKNOWN_SYMBOL = "unknown-symbol"
+    BAD_LABEL = "bad-label"
+    NOT_FINITE = "not-finite"
+    BAD_HOST = "bad-host"
+    TOO_LARGE = "too-large"
+
+
+class RefusedRecord(PgStreamingError):
+    """An input record cannot become an update.
+
+    Parameters
+    ----------
+    reason : Reason
+        The documented code, for programs.
+    detail : str
+        One sentence for people: what was found, what was expected.
+    """
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason.value}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class LogFormatError(PgStreamingError):
+    """Bytes of the log topic that this release cannot read: damaged, or of a newer release."""
+
+
+class LogTrimmedError(PgStreamingError):
+    """The log no longer begins where the state has to be rebuilt from."""
+
+    exit_code = 4
+
+
+class WindowError(PgStreamingError, ValueError):
+    """The hop is not positive, or exceeds the window size, or does not fit the grid."""
+
+
+class ModelError(PgStreamingError):
+    """The configured model cannot be imported or built from its parameters."""
+
+    exit_code = 2
+
+
+class RecordingError(PgStreamingError):
+    """A recording cannot be made, or its files are damaged or of another version."""
+
+
+class SnapshotError(PgStreamingError, ValueError):
+    """Bytes that are no snapshot of this part of the engine, or of another version."""

@@ -1,0 +1,47 @@
+"""The words of the contract for what is measured: metric, measure and unit."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = ["TraceMeasure", "TraceMetric", "TraceUnit"]
+
+TRACE_NAMESPACE = "pg.trace.model"
+
+
+class TraceMetric(str, Enum):
+    """The resource a reading is about."""
+
+    CPU = "CPU"
+    DISK_READ = "DISK_READ"
+    DISK_WRITE = "DISK_WRITE"
+    MEMORY = "MEMORY"
+    NETWORK_IN = "NETWORK_IN"
+    NETWORK_OUT = "NETWORK_OUT"
+    UNKNOWN = "UNKNOWN"
+
+
+class TraceMeasure(str, Enum):
+    """What about the resource is measured."""
+
+    UTILIZATION = "UTILIZATION"
+    THROUGHPUT = "THROUGHPUT"
+    RESPONSE_TIME = "RESPONSE_TIME"
+    UNKNOWN = "UNKNOWN"
+
+
+class TraceUnit(str, Enum):
+    """The unit of the measured values."""
+
+    COUNT = "COUNT"
+    COUNT_PER_SECOND = "COUNT_PER_SECOND"
+    BYTES = "BYTES"
+    BYTES_PER_SECOND = "BYTES_PER_SECOND"
+    KILOBYTES = "KILOBYTES"
+    KILOBYTES_PER_SECOND = "KILOBYTES_PER_SECOND"
+    MEGABYTES = "MEGABYTES"
+    MEGABYTES_PER_SECOND = "MEGABYTES_PER_SECOND"
+    PERCENT = "PERCENT"
+    MILLISECONDS = "MILLISECONDS"
+    SECONDS = "SECONDS"
+    UNKNOWN = "UNKNOWN"

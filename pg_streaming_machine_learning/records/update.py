@@ -1,0 +1,108 @@
+"""What the log holds: typed updates, ordered per host, and progress marks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["InputPartition", "LogRecord", "Metric", "ProgressMark", "SourcePlace", "WindowUpdate"]
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class InputPartition:
+    """A partition of an input topic."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class SourcePlace:
+    """Where an update comes from: a record of an input topic, and which of its updates.
+
+    Parameters
+    ----------
+    topic, partition, offset
+        The input record.
+    index : int
+        Number of the update within the record, 0 for the first.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    index: int = 0
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Metric:
+    """What a column of readings is about, by the symbols of the contract's enums.
+
+    Examples
+    --------
+    >>> str(Metric("CPU", "UTILIZATION", "PERCENT"))
+    'CPU.UTILIZATION.PERCENT'
+    """
+
+    metric: str
+    measure: str
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self.metric}.{self.measure}.{self.unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class WindowUpdate:
+    """A revision of one metric's window of one host.
+
+    Parameters
+    ----------
+    place : SourcePlace
+        Where it comes from.
+    host : str
+        Name of the host, not empty.
+    metric : Metric
+        The metric summarised.
+    window_start_ms : int
+        Start of the window, a multiple of the hop, milliseconds since the epoch.
+    statistics : tuple of float
+        The eleven statistics in the order of `records.feature.STATISTICS`; NaN is missing.
+    label : int or None
+        0 or 1 if the record carries a label.
+    """
+
+    place: SourcePlace
+    host: str
+    metric: Metric
+    window_start_ms: int
+    statistics: tuple[float, ...]
+    label: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressMark:
+    """How far an input partition has come, told to every partition of the log.
+
+    Parameters
+    ----------
+    input : InputPartition
+        The partition spoken of.
+    partitions : int
+        How many partitions its topic has.
+    event_ms : int or None
+        Greatest event time its records have reached (start of the newest window), if any was read
+        since its router took it over.
+    idle : bool
+        True if it was read to its end and no record came for `IDLE_AFTER_S`.
+    sent_ms : int
+        When the mark was sent, by the router's clock: the only notion of passing time in the log.
+    """
+
+    input: InputPartition
+    partitions: int
+    event_ms: int | None
+    idle: bool
+    sent_ms: int
+
+
+LogRecord = WindowUpdate | ProgressMark
