@@ -16,6 +16,8 @@
     ├── WindowError              window size and hop do not go together
     ├── ModelError               the configured model cannot be built
     ├── RecordingError           a recording cannot be made or read
+    ├── DeadLetterError          dead letters cannot be chosen or sent back
+    ├── DemoError                the demo could not come to its end
     └── SnapshotError            bytes that are no snapshot of this part
 
 ``retriable`` says whether trying the same thing again can help; ``exit_code`` is what the process
@@ -29,6 +31,8 @@ from typing import ClassVar
 
 __all__ = [
     "BrokerUnreachable",
+    "DeadLetterError",
+    "DemoError",
     "LogFormatError",
     "LogTrimmedError",
     "ModelError",
@@ -153,6 +157,14 @@ class ModelError(PgStreamingError):
 
 class RecordingError(PgStreamingError):
     """A recording cannot be made, or its files are damaged or of another version."""
+
+
+class DeadLetterError(PgStreamingError):
+    """Dead letters cannot be chosen as asked, or not be sent back to where they came from."""
+
+
+class DemoError(PgStreamingError):
+    """The demo could not come to its end: its worker left, or stood still."""
 
 
 class SnapshotError(PgStreamingError, ValueError):

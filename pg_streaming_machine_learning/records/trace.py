@@ -9,7 +9,19 @@ __all__ = ["TraceMeasure", "TraceMetric", "TraceUnit"]
 TRACE_NAMESPACE = "pg.trace.model"
 
 
-class TraceMetric(str, Enum):
+class InTraceNamespace:
+    """Base of the enums: their Avro namespace, where dataclasses-avroschema looks for it.
+
+    It is inherited because a class written inside an enum would become a member of it.
+    """
+
+    class Meta:
+        """How the schema is rendered."""
+
+        namespace = TRACE_NAMESPACE
+
+
+class TraceMetric(InTraceNamespace, str, Enum):
     """The resource a reading is about."""
 
     CPU = "CPU"
@@ -21,7 +33,7 @@ class TraceMetric(str, Enum):
     UNKNOWN = "UNKNOWN"
 
 
-class TraceMeasure(str, Enum):
+class TraceMeasure(InTraceNamespace, str, Enum):
     """What about the resource is measured."""
 
     UTILIZATION = "UTILIZATION"
@@ -30,7 +42,7 @@ class TraceMeasure(str, Enum):
     UNKNOWN = "UNKNOWN"
 
 
-class TraceUnit(str, Enum):
+class TraceUnit(InTraceNamespace, str, Enum):
     """The unit of the measured values."""
 
     COUNT = "COUNT"

@@ -12,7 +12,7 @@ from pg_streaming_machine_learning.testbed.service import CALL_TIMEOUT_S
 from pg_streaming_machine_learning.testbed.shop import MIX, SENT_HEADER
 
 MOST_IN_FLIGHT = 1000
-"""Requests that may wait at once; more are dropped, so that a run-away ends."""
+"""Requests that may wait at once, unless told otherwise."""
 
 
 class Customers:
@@ -24,9 +24,17 @@ class Customers:
         Where the entry listens, on loopback.
     arrivals : Arrivals
         What to send when.
+    most_in_flight : int
+        Requests that may wait at once; more are dropped, so that a run-away ends.
+
+    Attributes
+    ----------
+    sent, failed, dropped : int
+        Requests sent so far; of these answered other than with 200, or not in time; not sent.
     """
 
-    def __init__(self, port: int, arrivals: Arrivals) -> None:
+    def __init__(self, port: int, arrivals: Arrivals, most_in_flight: int = MOST_IN_FLIGHT) -> None:
+        self._most_in_flight = most_in_flight
         self._url = f"http://127.0.0.1:{port}/"
         self._arrivals = arrivals
         self._waiting: set[asyncio.Task[None]] = set()
@@ -54,7 +62,7 @@ class Customers:
                 await asyncio.gather(*self._waiting, return_exceptions=True)
 
     def _send(self, session: ClientSession, kind: str) -> None:
-        if len(self._waiting) >= MOST_IN_FLIGHT:
+        if len(self._waiting) >= self._most_in_flight:
             self.dropped += 1
             return
         self.sent += 1
@@ -68,5 +76,5 @@ class Customers:
             async with session.get(self._url + kind, headers=headers) as answer:
                 await answer.read()
                 self.failed += answer.status != 200
-        except (ClientError, OSError, TimeoutError):
+        except (ClientError, OSError, asyncio.TimeoutError):
             self.failed += 1

@@ -10,7 +10,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pg_streaming_machine_learning.testbed.faults import Fault, FaultKind
@@ -28,11 +28,19 @@ _OCCUPANCY_AND_CAP: dict[FaultKind, tuple[float, float]] = {
 }
 """Share of time the scarce thing is taken at mean load, and most response times added."""
 
-_LEAKED_BYTES = 87
+_LEAKED_BYTES = 87  # With its header such an object takes 120 bytes.
+_SCANNED_PER_MS = 15_000  # What a search passes in a millisecond; measured, with the caches of a busy machine.
+_SOUGHT = b"not leaked"
+
 _BLOCK = b"\0" * 4096
 _FILE_BYTES = 1 << 20
+
+_HOG_THREADS = 2
 _HOG_PERIOD_S = 0.020
 _HOG_DUTY = 0.9
+# A busy service would run away: it waits for the interpreter at every read and write.
+_HOG_DUTY_WHEN_BUSY = {"gateway": 0.65, "catalog": 0.55, "recommend": 0.70}
+
 _TICK_S = 0.25
 
 
@@ -66,18 +74,25 @@ class Effects:
     directory : Path
         Where the disk fault writes; its file stays below 1 MiB and is removed at once, so
         nothing is left even after a kill.
+    now_ms : callable
+        The present time, milliseconds since the epoch.
     """
 
     def __init__(
-        self, service: str, faults: Sequence[Fault], start_ms: int, directory: Path
+        self,
+        service: str,
+        faults: Sequence[Fault],
+        start_ms: int,
+        directory: Path,
+        now_ms: Callable[[], float] = lambda: time.time() * 1000,
     ) -> None:
         self._service = service
+        self._now_ms = now_ms
         self._faults = [fault for fault in faults if fault.service == service]
         self._start_ms = start_ms
         self._lock = asyncio.Lock()
         self._link = asyncio.Lock()
         self._leaked: list[bytes] = []
-        self._scan_ms_per_object = _measure_scan_ms_per_object()
         path = directory / f"{service}.journal"
         self._file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
         path.unlink()
@@ -87,7 +102,7 @@ class Effects:
 
     def level(self, kind: FaultKind) -> float:
         """Return the present size of the faults of a kind, 0 to 1."""
-        offset_ms = time.time() * 1000 - self._start_ms
+        offset_ms = self._now_ms() - self._start_ms
         levels = (fault.level(offset_ms) for fault in self._faults if fault.kind is kind)
         return max(levels, default=0.0)
 
@@ -101,42 +116,62 @@ class Effects:
         if held_ms > 0:
             async with self._lock:
                 await asyncio.sleep(held_ms / 1000)
-        if self._leaked:
-            _ = b"absent" in self._leaked
+        self._search_leaked()
         self._write_synced(self.added_ms(FaultKind.DISK))
 
-    async def answer_padding(self) -> bytes:
-        """Send padding over the slow link and return it; empty without a network fault."""
+    async def padding_bytes(self) -> int:
+        """Wait for the slow link, and return by how much an answer grows; 0 without a fault."""
         sent_ms = self.added_ms(FaultKind.NETWORK)
         if sent_ms <= 0:
-            return b""
+            return 0
         async with self._link:
             await asyncio.sleep(sent_ms / 1000)
-        return bytes(int(sent_ms / 1000 * LINK_BYTES_PER_S))
+        return int(sent_ms / 1000 * LINK_BYTES_PER_S)
 
     async def keep_pace(self) -> None:
-        """Grow and heal what lasts between requests, leak and threads, until cancelled."""
-        try:
-            while True:
-                self._leak_to(self.added_ms(FaultKind.MEMORY))
-                if self.level(FaultKind.PROCESSOR) > 0 and not self._hogs:
-                    self._start_hogs()
-                await asyncio.sleep(_TICK_S)
-        finally:
-            self.close()
+        """Grow and heal what lasts between requests, until cancelled."""
+        while True:
+            self.pace()
+            await asyncio.sleep(_TICK_S)
+
+    def pace(self) -> None:
+        """Grow or heal the leak to its present size, and start threads that compete."""
+        self._leak_to(self.added_ms(FaultKind.MEMORY))
+        if self.level(FaultKind.PROCESSOR) > 0 and not self._hogs:
+            self._start_hogs()
+
+    @property
+    def leaked_objects(self) -> int:
+        """Return how many objects are leaked at present."""
+        return len(self._leaked)
+
+    @property
+    def journal_bytes(self) -> int:
+        """Return the length of the file that the disk fault writes."""
+        return os.fstat(self._file).st_size
+
+    @property
+    def competing_threads(self) -> int:
+        """Return how many threads compete with requests for the interpreter, or stand by to."""
+        return sum(thread.is_alive() for thread in self._hogs)
 
     def close(self) -> None:
-        """Stop the threads and close the file."""
+        """Stop the threads and close the file; a second time does nothing."""
         if not self._closed.is_set():
             self._closed.set()
+            for thread in self._hogs:
+                thread.join()
             os.close(self._file)
 
     def _leak_to(self, scan_ms: float) -> None:
-        wanted = int(scan_ms / self._scan_ms_per_object)
+        wanted = int(scan_ms * _SCANNED_PER_MS)
         if wanted == 0 and self._leaked:
             self._leaked = []
         while len(self._leaked) < wanted:
             self._leaked.append(bytes(_LEAKED_BYTES))
+
+    def _search_leaked(self) -> bool:
+        return any(leaked.startswith(_SOUGHT) for leaked in self._leaked)
 
     def _write_synced(self, wanted_ms: float) -> None:
         until = time.perf_counter() + wanted_ms / 1000
@@ -148,27 +183,19 @@ class Effects:
             os.fsync(self._file)
 
     def _start_hogs(self) -> None:
-        # One thread suffices at the gateway: it waits for the interpreter at every call it makes.
-        for _ in range(1 if self._service == "gateway" else 2):
+        for _ in range(_HOG_THREADS):
             thread = threading.Thread(target=self._hog, daemon=True)
             self._hogs.append(thread)
             thread.start()
 
     def _hog(self) -> None:
+        full_duty = _HOG_DUTY_WHEN_BUSY.get(self._service, _HOG_DUTY)
         while not self._closed.is_set():
-            duty = _HOG_DUTY * self.level(FaultKind.PROCESSOR)
+            duty = full_duty * self.level(FaultKind.PROCESSOR)
             until = time.perf_counter() + duty * _HOG_PERIOD_S
             while time.perf_counter() < until:
                 pass
-            time.sleep((1 - duty) * _HOG_PERIOD_S if duty > 0 else _TICK_S)
-
-
-def _measure_scan_ms_per_object() -> float:
-    """Return how long a search takes per leaked object, milliseconds, best of three."""
-    objects = [bytes(_LEAKED_BYTES) for _ in range(200_000)]
-    best = float("inf")
-    for _ in range(3):
-        started = time.perf_counter()
-        _ = b"absent" in objects
-        best = min(best, time.perf_counter() - started)
-    return best * 1000 / len(objects)
+            if duty > 0:
+                time.sleep((1 - duty) * _HOG_PERIOD_S)
+            else:
+                self._closed.wait(_TICK_S)

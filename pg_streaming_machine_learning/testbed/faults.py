@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum
 from typing import TypeVar
 
 from pg_streaming_machine_learning.testbed.shop import SERVICES
@@ -13,7 +13,7 @@ from pg_streaming_machine_learning.testbed.shop import SERVICES
 _Item = TypeVar("_Item")
 
 
-class FaultKind(StrEnum):
+class FaultKind(str, Enum):
     """What goes wrong in a service."""
 
     PROCESSOR = "processor"
@@ -122,11 +122,18 @@ def plan_faults(
 
     Notes
     -----
-    Kinds come in shuffled rounds of five and services in shuffled rounds of six, so six
-    faults in a row hold every service, and at least nine every kind twice less one.
+    Kinds come in shuffled rounds of five and services in shuffled rounds of six, so the first six faults hold
+    every kind and every service, and none is ever more than once ahead of another.
+
+    Examples
+    --------
+    >>> plan_faults(seed=1, minutes=65) == plan_faults(seed=1, minutes=65)
+    True
+    >>> plan_faults(seed=1, minutes=5)
+    ()
     """
     bounds = times if times is not None else FaultTimes()
-    generator = random.Random(f"faults {seed}")
+    generator = random.Random(f"faults {seed}")  # noqa: S311
     kinds = _rounds(generator, tuple(FaultKind))
     services = _rounds(generator, SERVICES)
     faults: list[Fault] = []

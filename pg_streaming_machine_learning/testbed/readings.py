@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import psutil
+
+from pg_streaming_machine_learning.errors import RecordingError
 
 METRICS: tuple[str, ...] = (
     "CPU",
@@ -48,6 +51,16 @@ class Reading:
     other_load_percent: float
 
 
+class _Former(NamedTuple):
+    """The counters at the last reading."""
+
+    at_ms: int
+    counters: list[tuple[float, int, int]]
+    recorder_s: float
+    busy_s: float
+    all_s: float
+
+
 class ResourceMeter:
     """Read what processes used since the last reading.
 
@@ -60,11 +73,7 @@ class ResourceMeter:
     def __init__(self, pids: Sequence[int]) -> None:
         self._processes = [psutil.Process(pid) for pid in pids]
         self._recorder = psutil.Process()
-        self._at_ms = 0
-        self._counters: list[tuple[float, int, int]] = []
-        self._recorder_s = 0.0
-        self._busy_s = 0.0
-        self._all_s = 0.0
+        self._former: _Former | None = None
 
     def read(self, at_ms: int) -> Reading | None:
         """Return the reading up to a time; None for the first, which only sets the counters.
@@ -73,40 +82,42 @@ class ResourceMeter:
         ----------
         at_ms : int
             Now, milliseconds since the epoch.
-        """
-        counters = [self._counters_of(process) for process in self._processes]
-        recorder_s = _cpu_s(self._recorder)
-        busy_s, all_s = _machine_s()
-        reading: Reading | None = None
-        if self._counters and at_ms > self._at_ms:
-            elapsed_s = (at_ms - self._at_ms) / 1000
-            own_s = recorder_s - self._recorder_s
-            rows: list[tuple[float, float, float, float]] = []
-            for process, before, now in zip(
-                self._processes, self._counters, counters, strict=True
-            ):
-                own_s += now[0] - before[0]
-                rows.append(
-                    (
-                        round(100 * (now[0] - before[0]) / elapsed_s, 1),
-                        round(process.memory_info().rss / _MEGABYTE, 2),
-                        round((now[1] - before[1]) / elapsed_s),
-                        round((now[2] - before[2]) / elapsed_s),
-                    )
-                )
-            other_s = max(0.0, busy_s - self._busy_s - own_s)
-            other = round(100 * other_s / max(all_s - self._all_s, 1e-3), 1)
-            reading = Reading(at_ms, tuple(rows), other)
-        self._at_ms, self._counters, self._recorder_s = at_ms, counters, recorder_s
-        self._busy_s, self._all_s = busy_s, all_s
-        return reading
 
-    def _counters_of(self, process: psutil.Process) -> tuple[float, int, int]:
-        # Not every system tells a process's disk bytes; they then read 0.
-        if not hasattr(process, "io_counters"):
-            return _cpu_s(process), 0, 0
-        moved = process.io_counters()
-        return _cpu_s(process), int(moved.read_bytes), int(moved.write_bytes)
+        Raises
+        ------
+        RecordingError
+            If a process is gone.
+        """
+        try:
+            counters = [_counters_of(process) for process in self._processes]
+            memory_bytes = [process.memory_info().rss for process in self._processes]
+        except psutil.Error as error:
+            raise RecordingError(f"a service cannot be read: {error}") from error
+        recorder_s = _cpu_s(self._recorder)
+        machine = _machine_s()
+        former, self._former = self._former, _Former(at_ms, counters, recorder_s, *machine)
+        if former is None or at_ms <= former.at_ms:
+            return None
+        elapsed_s = (at_ms - former.at_ms) / 1000
+        rows: list[tuple[float, float, float, float]] = []
+        used_s = recorder_s - former.recorder_s
+        for before, now, held_bytes in zip(former.counters, counters, memory_bytes, strict=True):
+            used_s += now[0] - before[0]
+            cpu_percent = round(100 * (now[0] - before[0]) / elapsed_s, 1)
+            read, written = (round((now[index] - before[index]) / elapsed_s) for index in (1, 2))
+            rows.append((cpu_percent, round(held_bytes / _MEGABYTE, 2), read, written))
+        other_s = max(0.0, machine[0] - former.busy_s - used_s)
+        other_percent = round(100 * other_s / max(machine[1] - former.all_s, 1e-3), 1)
+        return Reading(at_ms, tuple(rows), other_percent)
+
+
+def _counters_of(process: psutil.Process) -> tuple[float, int, int]:
+    """Return seconds of processor, bytes read and bytes written since the process began."""
+    # Not every system tells a process's disk bytes; they then read 0.
+    if not hasattr(process, "io_counters"):
+        return _cpu_s(process), 0, 0
+    moved = process.io_counters()
+    return _cpu_s(process), int(moved.read_bytes), int(moved.write_bytes)
 
 
 def _cpu_s(process: psutil.Process) -> float:

@@ -14,14 +14,13 @@ import random
 import signal
 import sys
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
+from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
 
 from pg_streaming_machine_learning.testbed.effects import Effects
-from pg_streaming_machine_learning.testbed.faults import Fault, FaultKind
+from pg_streaming_machine_learning.testbed.orders import Orders
 from pg_streaming_machine_learning.testbed.shop import SENT_HEADER, SIZES, STAGES, WORK_SPREAD
 
 REQUEST_HEAD_BYTES = 210
@@ -30,45 +29,7 @@ ANSWER_HEAD_BYTES = 160
 
 CALL_TIMEOUT_S = 20.0
 _SLICE = bytes(1 << 14)
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """What a service is told before it begins.
-
-    Parameters
-    ----------
-    service : str
-        Which service it is.
-    ports : dict of str to int
-        Port of every service on loopback.
-    faults : list of Fault
-        The plan of the whole recording.
-    start_ms : int
-        Start of the recording, milliseconds since the epoch.
-    seed : int
-        Seed of its work and of the sizes of its answers.
-    directory : str
-        Where its disk fault writes.
-    """
-
-    service: str
-    ports: dict[str, int]
-    faults: list[Fault]
-    start_ms: int
-    seed: int
-    directory: str
-
-    def to_line(self) -> bytes:
-        """Return the orders as a line of JSON."""
-        return json.dumps(asdict(self)).encode() + b"\n"
-
-    @classmethod
-    def from_line(cls, line: bytes) -> Orders:
-        """Return the orders of a line of JSON."""
-        fields: dict[str, Any] = json.loads(line)
-        faults = [Fault(**{**fault, "kind": FaultKind(fault["kind"])}) for fault in fields["faults"]]
-        return cls(**{**fields, "faults": faults})
+_LONGEST_ORDERS_BYTES = 1 << 20
 
 
 class ShopService:
@@ -90,13 +51,12 @@ class ShopService:
         self._urls = {name: f"http://127.0.0.1:{port}/" for name, port in orders.ports.items()}
         self._effects = effects
         self._session = session
-        self._random = random.Random(f"{orders.service} {orders.seed}")
+        self._random = random.Random(f"{orders.service} {orders.seed}")  # noqa: S311
         self._answered: list[tuple[int, int]] = []
         self._in_bytes = 0
         self._out_bytes = 0
-        self._failures = 0
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, and note its response time since its caller sent it."""
         kind = request.path[1:]
         self._in_bytes += REQUEST_HEAD_BYTES
@@ -106,15 +66,17 @@ class ShopService:
             for stage in STAGES.get((self._service, kind), ()):
                 await asyncio.gather(*(self._call(service, kind) for service in stage))
             status = 200
-        except (OSError, TimeoutError):
-            self._failures += 1
+        except (ClientError, OSError, asyncio.TimeoutError):
             status = 503
-        body = self._body() + await self._effects.answer_padding()
-        self._out_bytes += ANSWER_HEAD_BYTES + len(body)
+        body = self._body()
+        padding_bytes = await self._effects.padding_bytes()
+        self._out_bytes += ANSWER_HEAD_BYTES + len(body) + padding_bytes
         done_ns = time.time_ns()
         sent_ns = int(request.headers[SENT_HEADER])
         self._answered.append((done_ns // 1_000_000, max(0, done_ns - sent_ns) // 1000))
-        return web.Response(body=body, status=status)
+        if padding_bytes == 0:
+            return web.Response(body=body, status=status)
+        return await _send_padded(request, status, body, padding_bytes)
 
     def report(self) -> dict[str, Any]:
         """Return what was answered since the last report, and bytes moved since the start."""
@@ -124,13 +86,13 @@ class ShopService:
             "answered": answered,
             "in_bytes": self._in_bytes,
             "out_bytes": self._out_bytes,
-            "failures": self._failures,
         }
 
     def _spread(self) -> float:
         return math.exp(self._random.gauss(0.0, WORK_SPREAD))
 
     def _work(self) -> None:
+        # Processor time, not time passed: a request takes longer when others want the core.
         until = time.thread_time() + self._size.work_ms * self._spread() / 1000
         while time.thread_time() < until:
             hash(_SLICE[:512])
@@ -148,39 +110,63 @@ class ShopService:
                 raise OSError(f"{service} answered {answer.status}")
 
 
+async def _send_padded(
+    request: web.Request, status: int, body: bytes, padding_bytes: int
+) -> web.StreamResponse:
+    """Send a long answer in slices, so that a network fault does not look like a leak."""
+    response = web.StreamResponse(status=status)
+    response.content_length = len(body) + padding_bytes
+    await response.prepare(request)
+    await response.write(body)
+    for start in range(0, padding_bytes, len(_SLICE)):
+        await response.write(_SLICE[: padding_bytes - start])
+    return response
+
+
 async def serve() -> None:
     """Serve until standard input ends."""
+    parent = asyncio.StreamReader(limit=_LONGEST_ORDERS_BYTES)
     loop = asyncio.get_running_loop()
-    parent = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(parent), sys.stdin)
     shop: list[ShopService] = []
+    runner = await _listen(shop)
+    try:
+        _say({"port": runner.addresses[0][1]})
+        line = await parent.readline()
+        if line:
+            await _serve_until_end(parent, Orders.from_line(line), shop)
+    finally:
+        await runner.cleanup()
 
-    async def answer(request: web.Request) -> web.Response:
+
+async def _listen(shop: list[ShopService]) -> web.AppRunner:
+    """Listen on a free port of loopback, for requests that the first of `shop` will answer."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
         return await shop[0].answer(request)
 
     app = web.Application()
     app.router.add_get("/{kind}", answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    _say({"port": runner.addresses[0][1]})
-    line = await parent.readline()
-    if line:
-        orders = Orders.from_line(line)
-        effects = Effects(orders.service, orders.faults, orders.start_ms, Path(orders.directory))
-        connector = TCPConnector(limit=0)
-        timeout = ClientTimeout(total=CALL_TIMEOUT_S)
-        async with ClientSession(connector=connector, timeout=timeout) as session:
-            shop.append(ShopService(orders, effects, session))
-            tasks = [asyncio.create_task(effects.keep_pace())]
-            tasks.append(asyncio.create_task(_report_every_second(shop[0])))
-            await parent.read()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            effects.close()
-    await runner.cleanup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    return runner
+
+
+async def _serve_until_end(parent: asyncio.StreamReader, orders: Orders, shop: list[ShopService]) -> None:
+    effects = Effects(orders.service, orders.faults, orders.start_ms, Path(orders.directory))
+    timeout = ClientTimeout(total=CALL_TIMEOUT_S)
+    async with ClientSession(connector=TCPConnector(limit=0), timeout=timeout) as session:
+        shop.append(ShopService(orders, effects, session))
+        tasks = [
+            asyncio.create_task(effects.keep_pace()),
+            asyncio.create_task(_report_every_second(shop[0])),
+        ]
+        await parent.read()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        effects.close()
 
 
 async def _report_every_second(shop: ShopService) -> None:

@@ -1,0 +1,74 @@
+"""Reading and making topics, for tests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+__all__ = ["Read", "create_topic", "partitions_of", "read_until", "wait_until"]
+
+
+@dataclass(frozen=True)
+class Read:
+    """A record as it lies in a topic."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, bytes]
+
+
+def create_topic(bootstrap: str, topic: str, partitions: int) -> None:
+    """Make a topic."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(30)
+
+
+def partitions_of(bootstrap: str, topic: str) -> int:
+    """Return how many partitions a topic has."""
+    found = AdminClient({"bootstrap.servers": bootstrap}).list_topics(topic, timeout=30).topics[topic]
+    assert found.error is None, found.error
+    return len(found.partitions)
+
+
+def read_until(
+    bootstrap: str, topic: str, enough: Callable[[list[Read]], bool], timeout_s: float
+) -> list[Read]:
+    """Read a topic from its beginning until there is enough, or the time is up; return what was read."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": f"reader-of-{topic}",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+        }
+    )
+    try:
+        count = partitions_of(bootstrap, topic)
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in range(count)])
+        read: list[Read] = []
+        deadline_s = time.monotonic() + timeout_s
+        while not enough(read) and time.monotonic() < deadline_s:
+            for message in consumer.consume(1000, 0.2):
+                assert message.error() is None, message.error()
+                headers = dict(message.headers() or ())
+                partition, offset = message.partition(), message.offset()
+                assert partition is not None
+                assert offset is not None
+                read.append(Read(partition, offset, message.key(), message.value(), headers))
+        return read
+    finally:
+        consumer.close()
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+    """Wait until something is so; fail if it does not come to be."""
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s, f"waited {timeout_s:.0f} s in vain until {what}"
+        time.sleep(0.05)

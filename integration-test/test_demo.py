@@ -1,0 +1,219 @@
+"""The demo as a user starts it: a process, which shows predictions and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+MINUTES = "8"
+"""How much of the recording is replayed: with some minutes of faults, and short enough for a test."""
+
+END_TIMEOUT_S = 150.0
+MARK = "PG_DEMO_TEST"
+
+
+class Demo:
+    """A run of the demo, marked in its environment so that all its processes can be found.
+
+    Parameters
+    ----------
+    directory : Path
+        Made for it: its temporary files and what it saves.
+    arguments : str
+        Options of the command.
+    """
+
+    def __init__(self, directory: Path, *arguments: str, stdout: int = subprocess.PIPE) -> None:
+        self.mark = uuid.uuid4().hex
+        self.temporary = directory / "tmp"
+        self.temporary.mkdir(parents=True)
+        self.saved = directory / "predictions.jsonl"
+        command = [sys.executable, "-m", "pg_streaming_machine_learning", "demo", "--minutes", MINUTES]
+        self.process = subprocess.Popen(
+            [*command, "--speed", "0", "--save", str(self.saved), *arguments],
+            cwd=Path(__file__).parent.parent,
+            env={
+                **os.environ,
+                MARK: self.mark,
+                "TMPDIR": str(self.temporary),
+                "TERM": "xterm-256color",
+                "PYTHONUTF8": "1",
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def end(self) -> str:
+        """Return what it printed, after it has ended by itself."""
+        output, _ = self.process.communicate(timeout=END_TIMEOUT_S)
+        return output.decode()
+
+    def processes(self) -> list[psutil.Process]:
+        """Return what runs of it, itself included."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def worker(self) -> psutil.Process:
+        """Return the worker's process, waiting until there is one."""
+        found: list[psutil.Process] = []
+
+        def search() -> bool:
+            found[:] = [each for each in self.processes() if each.pid != self.process.pid]
+            return bool(found)
+
+        wait_until(search)
+        return found[0]
+
+    def predictions(self) -> dict[str, object]:
+        """Return the saved predictions by id; an id may be saved once only."""
+        lines = [json.loads(line) for line in self.saved.read_text(encoding="utf-8").splitlines()]
+        assert len({line["id"] for line in lines}) == len(lines)
+        return {line["id"]: line for line in lines}
+
+    def leaves_nothing(self) -> bool:
+        """Say whether neither a process nor a temporary file is left."""
+        return not self.processes() and list(self.temporary.iterdir()) == []
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get(MARK) == self.mark and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Return once something is true."""
+    deadline_s = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline_s, "waited in vain"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
+    """Return what starts the demo; whatever happens, nothing outlives the test."""
+    started: list[Demo] = []
+
+    def starting(*arguments: str, stdout: int = subprocess.PIPE) -> Demo:
+        started.append(Demo(tmp_path / f"demo-{len(started)}", *arguments, stdout=stdout))
+        return started[-1]
+
+    yield starting
+    for demo in started:
+        for process in demo.processes():
+            process.kill()
+        demo.process.communicate()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object], str]:
+    """Return predictions and output of a run that nothing disturbs."""
+    demo = Demo(tmp_path_factory.mktemp("undisturbed"))
+    output = demo.end()
+    assert demo.process.returncode == 0, output
+    assert demo.leaves_nothing()
+    return demo.predictions(), output
+
+
+def test_without_a_terminal_it_prints_lines_and_a_summary(
+    undisturbed: tuple[dict[str, object], str],
+) -> None:
+    """Plain text: progress, the model beside the baselines, dead letters, what to try next."""
+    predictions, output = undisturbed
+    assert "\x1b" not in output
+    assert "same label as the host's window before" in output
+    assert "10 of 10 bad records became dead letters" in output
+    assert "Try next:" in output
+    # 8 minutes hold 95 windows of 10 s every 5 s; the recording may begin between two starts.
+    assert len(predictions) in (94 * 6, 95 * 6)
+    assert f"{len(predictions)} predictions from" in output
+
+
+def test_again_and_two_at_once_it_predicts_the_same(
+    start: Callable[..., Demo], undisturbed: tuple[dict[str, object], str]
+) -> None:
+    """A second and a third run at the same time neither fail nor change anything."""
+    demos = [start(), start()]
+    for demo in demos:
+        output = demo.end()
+        assert demo.process.returncode == 0, output
+        assert demo.predictions() == undisturbed[0]
+        assert demo.leaves_nothing()
+
+
+def test_killing_the_worker_in_the_middle_changes_no_prediction(
+    start: Callable[..., Demo], undisturbed: tuple[dict[str, object], str]
+) -> None:
+    """`kill -9` and a restart: every id is there, with the same contents."""
+    demo = start("--kill")
+    output = demo.end()
+    assert demo.process.returncode == 0, output
+    assert "The worker was killed 1 time(s)" in output
+    assert "0 of them with other contents" in output
+    assert demo.predictions() == undisturbed[0]
+    assert demo.leaves_nothing()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 128 + 15), (signal.SIGHUP, 128 + 1)]
+)
+def test_told_to_end_it_ends_everything(start: Callable[..., Demo], number: int, code: int) -> None:
+    """Ctrl-C, SIGTERM and a closed terminal: within seconds, and without a traceback."""
+    demo = start()
+    demo.worker()
+    os.kill(demo.process.pid, number)
+    told_s = time.monotonic()
+    output = demo.end()
+    assert demo.process.returncode == code
+    assert time.monotonic() - told_s < 15
+    assert "Traceback" not in output
+    assert demo.leaves_nothing()
+
+
+def test_killed_it_leaves_no_worker(start: Callable[..., Demo]) -> None:
+    """`kill -9` runs no clean-up: the worker sees the demo's end, and goes."""
+    demo = start()
+    demo.worker()
+    demo.process.kill()
+    wait_until(lambda: demo.processes() == [])
+
+
+def test_a_worker_that_leaves_is_an_error(start: Callable[..., Demo]) -> None:
+    """The demo does not wait for what cannot come."""
+    demo = start()
+    demo.worker().kill()
+    output = demo.end()
+    assert demo.process.returncode == 70
+    assert "pg-streaming-machine-learning: the worker left with exit code -9" in output
+    assert demo.leaves_nothing()
+
+
+def test_in_a_terminal_it_draws_a_table(start: Callable[..., Demo]) -> None:
+    """Bars, trails and scores are drawn in place."""
+    ours, theirs = pty.openpty()
+    demo = start("--minutes", "2", stdout=theirs)
+    os.close(theirs)
+    drawn = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            drawn += chunk
+    except OSError:
+        pass  # Linux says so when the last writer has closed the terminal
+    os.close(ours)
+    assert demo.process.wait(timeout=END_TIMEOUT_S) == 0
+    text = drawn.decode()
+    assert "scored so far" in text
+    assert "\x1b[" in text
+    assert "Try next:" in text

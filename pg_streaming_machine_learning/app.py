@@ -1,0 +1,17 @@
+"""The application of this process: ``faust -A pg_streaming_machine_learning.app worker -l INFO``."""
+
+from __future__ import annotations
+
+import sys
+
+from pg_streaming_machine_learning.assembly import create_app
+from pg_streaming_machine_learning.config import Settings
+from pg_streaming_machine_learning.errors import PgStreamingError
+
+__all__ = ["app"]
+
+try:
+    app = create_app(Settings.load())
+except PgStreamingError as error:
+    sys.stderr.write(f"pg-streaming-machine-learning: {error}\n")
+    sys.exit(error.exit_code)

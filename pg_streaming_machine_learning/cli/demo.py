@@ -1,0 +1,102 @@
+"""Command `demo`, and `demo record`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pg_streaming_machine_learning.errors import RecordingError
+
+__all__ = ["demo"]
+
+RECORDING = Path(__file__).parent.parent / "demo" / "recording"
+"""The recording that comes with the package."""
+
+SPEED = 80.0
+"""Recorded seconds per second, unless asked otherwise."""
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--recording",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=RECORDING,
+    help="Directory of a recording of your own (`demo record`); by default the one that comes along.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0),
+    default=SPEED,
+    show_default=True,
+    help="Recorded seconds per second; 0 is as fast as the worker can.",
+)
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Replay only the first MINUTES.")
+@click.option("--kill", is_flag=True, help="Kill the worker in the middle (kill -9) and start it again.")
+@click.option("--plain", is_flag=True, help="Lines of text instead of the live table.")
+@click.option("--hold", is_flag=True, help="At the end keep everything running until Ctrl-C, to look around.")
+@click.option("--save", type=_FILE, help="Write the predictions to a file, as JSON lines.")
+@click.option("--picture", type=_FILE, help="Draw the table in its most eventful moment to a file, as SVG.")
+@click.option("--log", type=_FILE, help="Append what the worker prints to a file.")
+@click.pass_context
+def demo(ctx: click.Context, **options: Any) -> None:
+    """Show everything at work on this machine: broker, registry, worker, predictions.
+
+    A recording of a small shop of real services is replayed as windows into an embedded Kafka broker; the
+    real worker, a process of its own, predicts bottlenecks; a live table shows predictions beside the truth.
+    Needs no Kafka, no network and no root, and leaves nothing running.
+
+    The worker takes settings such as MODEL and SEED from the environment, as always.
+
+    \b
+    Examples:
+        pg-streaming-machine-learning demo
+        pg-streaming-machine-learning demo --kill --save predictions.jsonl
+        pg-streaming-machine-learning demo record my-recording --minutes 20
+        pg-streaming-machine-learning demo --recording my-recording
+        MODEL=river.linear_model.LogisticRegression pg-streaming-machine-learning demo
+    """  # noqa: D301
+    if ctx.invoked_subcommand is not None:
+        return
+    from rich.console import Console
+
+    from pg_streaming_machine_learning.demo.options import DemoOptions
+    from pg_streaming_machine_learning.demo.run import run_demo
+
+    ctx.exit(run_demo(DemoOptions(**options), Console()))
+
+
+@demo.command()
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--minutes", type=click.FloatRange(min=0, min_open=True), default=65.0, show_default=True, help="Length."
+)
+@click.option(
+    "--quiet-minutes",
+    type=click.FloatRange(min=0),
+    default=5.0,
+    show_default=True,
+    help="The first part, without faults, by which the rest is judged.",
+)
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="Another seed makes other faults and load."
+)
+def record(out: Path, minutes: float, quiet_minutes: float, seed: int) -> None:
+    """Record a small shop of real services under load and faults, into the directory OUT.
+
+    Six processes of HTTP services call one another on this machine; faults grow and end in them. Do nothing
+    else on the machine meanwhile; the recording notes other load.
+
+    \b
+    Example:
+        pg-streaming-machine-learning demo record my-recording --minutes 20 --seed 7
+    """  # noqa: D301
+    from pg_streaming_machine_learning.testbed.record import record as record_testbed
+
+    try:
+        record_testbed(out, minutes=minutes, quiet_minutes=quiet_minutes, seed=seed, progress=click.echo)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise RecordingError(str(error)) from error

@@ -1,0 +1,283 @@
+"""The settings: loaded by simple-settings, overridden by the environment, checked once.
+
+Defaults and meanings are in ``settings.py`` at the root of the checkout, types and ranges are here, and
+``docs/settings.md`` has all of it in a table, which a test compares with this module.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from simple_settings.core import LazySettings
+
+from pg_streaming_machine_learning.errors import SettingsError
+
+__all__ = ["Settings", "setting_names"]
+
+SETTINGS_MODULE = "settings"
+"""What `SIMPLE_SETTINGS` names where it is not set."""
+
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_BROKER = re.compile(r"(?:kafka://)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
+_GREATEST_PORT = 65_535
+_NEARLY = 0.87
+_SHORT = 5
+_NEARLY_IF_SHORT = 0.9
+_WORDS = {
+    "true": True,
+    "yes": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
+
+_Parse = Callable[[object], Any]
+_Value = TypeVar("_Value")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value or value != value.strip():
+        raise ValueError
+    return value
+
+
+def _topic(value: object) -> str:
+    if not isinstance(value, str) or not _TOPIC.fullmatch(value) or value in (".", ".."):
+        raise ValueError
+    return value
+
+
+def _topic_or_nothing(value: object) -> str:
+    return "" if value in ("", None) else _topic(value)
+
+
+def _brokers(value: object) -> str:
+    brokers = [broker.strip() for broker in re.split("[,;]", _text(value))]
+    for broker in brokers:
+        found = _BROKER.fullmatch(broker)
+        if found is None:
+            raise ValueError
+        if found.group(1) is not None and not 0 < int(found.group(1)) <= _GREATEST_PORT:
+            raise ValueError
+    return ",".join("kafka://" + broker.removeprefix("kafka://") for broker in brokers)
+
+
+def _http_url(value: object) -> str:
+    url = _text(value)
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError
+    return url
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _WORDS[value.lower()]
+    raise ValueError
+
+
+def _integer(low: int, high: int) -> _Parse:
+    def parse(value: object) -> int:
+        if isinstance(value, str):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _number(low: float, high: float) -> _Parse:
+    def parse(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError
+        number = float(value)
+        if not math.isfinite(number) or not low <= number <= high:
+            raise ValueError
+        return number
+
+    return parse
+
+
+def _json_object(value: object) -> Mapping[str, Any]:
+    found = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
+        raise ValueError
+    json.dumps(dict(found))
+    return dict(found)
+
+
+def _setting(default: _Value, parse: _Parse, expected: str) -> _Value:
+    """Declare a setting: its default, what reads it, and what to tell who got it wrong."""
+    declared: _Value = field(default=default, metadata={"parse": parse, "expected": expected})
+    return declared
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings of the application, typed and in range.
+
+    The name of a setting is that of the field in capitals; ``settings.py`` says what each means.
+    """
+
+    kafka_bootstrap_server: str = _setting(
+        "kafka://localhost:9092", _brokers, "kafka://host:port, several separated by commas"
+    )
+    schema_registry_url: str = _setting("http://localhost:8081", _http_url, "http://host:port")
+    input_topic: str = _setting("pg-streaming-labeled-data", _topic, "the name of a topic")
+    features_topic: str = _setting("", _topic_or_nothing, "the name of a topic, or nothing")
+    log_topic: str = _setting("pg-streaming-samples", _topic, "the name of a topic")
+    predictions_topic: str = _setting("pg-streaming-predictions", _topic, "the name of a topic")
+    dead_letters_topic: str = _setting("pg-streaming-dead-letters", _topic, "the name of a topic")
+    application_id: str = _setting("pg-streaming-machine-learning", _topic, "letters, digits, . _ and -")
+    log_partitions: int = _setting(1, _integer(1, 1000), "a whole number from 1 to 1000")
+    topics_create: bool = _setting(True, _boolean, "true or false")
+    replication_factor: int = _setting(1, _integer(1, 100), "a whole number from 1 to 100")
+    schemas_register: bool = _setting(True, _boolean, "true or false")
+    start_timeout_s: int = _setting(60, _integer(1, 86_400), "whole seconds from 1 to 86400")
+    window_size_s: int = _setting(1800, _integer(1, 2_678_400), "whole seconds from 1 to 2678400 (31 days)")
+    window_hop_s: int = _setting(60, _integer(1, 2_678_400), "whole seconds from 1 to WINDOW_SIZE_S")
+    window_grace_s: int = _setting(60, _integer(0, 2_678_400), "whole seconds from 0 to 2678400 (31 days)")
+    idle_after_s: int = _setting(120, _integer(1, 2_678_400), "whole seconds from 1 to 2678400 (31 days)")
+    max_ahead_s: int = _setting(3600, _integer(0, 315_576_000), "whole seconds from 0 to 315576000")
+    max_record_bytes: int = _setting(1_048_576, _integer(1024, 104_857_600), "bytes from 1024 to 104857600")
+    model: str = _setting("river.forest.ARFClassifier", _text, "the dotted path of a river classifier")
+    model_parameters: Mapping[str, Any] = field(
+        default_factory=dict, metadata={"parse": _json_object, "expected": "a JSON object"}
+    )
+    seed: int = _setting(1, _integer(0, 2**32 - 1), "a whole number from 0 to 4294967295")
+    warm_up_samples: int = _setting(50, _integer(0, 10**9), "a whole number from 0 to 1000000000")
+    decision_threshold: float = _setting(0.5, _number(0.0, 1.0), "a number from 0 to 1")
+    host_as_feature: bool = _setting(False, _boolean, "true or false")
+    web_enabled: bool = _setting(False, _boolean, "true or false")
+    web_port: int = _setting(6066, _integer(1, _GREATEST_PORT), "a port from 1 to 65535")
+
+    def __post_init__(self) -> None:
+        if self.window_hop_s > self.window_size_s:
+            raise SettingsError(
+                f"WINDOW_HOP_S is {self.window_hop_s}, expected at most WINDOW_SIZE_S, {self.window_size_s}: "
+                "time between windows would be lost"
+            )
+        names: dict[str, str] = {}
+        for name in _TOPICS:
+            topic = getattr(self, name.lower())
+            if topic in names:
+                raise SettingsError(f"{name} is {topic!r}, expected another topic than {names[topic]}")
+            if topic:
+                names[topic] = name
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Return the settings of the module that `SIMPLE_SETTINGS` names, overridden by the environment.
+
+        Parameters
+        ----------
+        environ : mapping of str to str, optional
+            The environment; that of the process if None.
+
+        Raises
+        ------
+        SettingsError
+            If a value cannot be what its setting needs, or a name is nearly that of a setting.
+        """
+        environment = os.environ if environ is None else environ
+        module = environment.get("SIMPLE_SETTINGS", SETTINGS_MODULE)
+        found = _load_module(module)
+        _refuse_near_misses(found, f"settings module {module!r}")
+        _refuse_near_misses(environment, "the environment")
+        found.update((name, environment[name]) for name in setting_names() if name in environment)
+        return cls(**{one.name: _read(one, found[_name(one)]) for one in fields(cls) if _name(one) in found})
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The brokers as librdkafka takes them.
+
+        Examples
+        --------
+        >>> Settings(kafka_bootstrap_server="kafka://one:9092,kafka://two:9092").bootstrap_servers
+        'one:9092,two:9092'
+        """
+        return self.kafka_bootstrap_server.replace("kafka://", "")
+
+    @property
+    def input_topics(self) -> dict[str, str]:
+        """Topic of each source that is switched on, by the source's name."""
+        topics = {"labeled-data": self.input_topic, "features": self.features_topic}
+        return {source: topic for source, topic in topics.items() if topic}
+
+    def describe(self) -> list[str]:
+        """Return ``NAME=value`` for every setting, passwords left out.
+
+        Examples
+        --------
+        >>> Settings(schema_registry_url="http://me:secret@host:8081").describe()[1]
+        'SCHEMA_REGISTRY_URL=http://***@host:8081'
+        """
+        return [f"{_name(one)}={_shown(getattr(self, one.name))}" for one in fields(self)]
+
+
+_TOPICS = ("INPUT_TOPIC", "FEATURES_TOPIC", "LOG_TOPIC", "PREDICTIONS_TOPIC", "DEAD_LETTERS_TOPIC")
+
+
+def setting_names() -> list[str]:
+    """Return the names of all settings, in the order of the documentation."""
+    return [_name(one) for one in fields(Settings)]
+
+
+def _name(one: Field[Any]) -> str:
+    return one.name.upper()
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value) if isinstance(value, Mapping | bool) else str(value)
+    return re.sub(r"//[^/@\s]*@", "//***@", text)
+
+
+def _read(one: Field[Any], value: object) -> Any:
+    """Return a setting's value as its type."""
+    try:
+        return one.metadata["parse"](value)
+    except (ValueError, KeyError, TypeError) as error:
+        shown = re.sub(r"//[^/@\s]*@", "//***@", repr(value))
+        raise SettingsError(f"{_name(one)} is {shown}, expected {one.metadata['expected']}") from error
+
+
+def _load_module(names: str) -> dict[str, Any]:
+    """Return what simple-settings finds in the modules, files or environments named."""
+    try:
+        found: dict[str, Any] = LazySettings(*(name.strip() for name in names.split(","))).as_dict()
+    except Exception as error:  # the module is the user's: it can raise anything
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise SettingsError(
+            f"SIMPLE_SETTINGS is {names!r}, which cannot be loaded ({text}), expected an importable module "
+            "such as 'settings'"
+        ) from error
+    return found
+
+
+def _refuse_near_misses(found: Mapping[str, object], where: str) -> None:
+    """Raise if a name is nearly, but not quite, that of a setting which is not given there as well."""
+    names = setting_names()
+    for name in sorted(found):
+        if name in names:
+            continue
+        cutoff = _NEARLY if len(name) > _SHORT else _NEARLY_IF_SHORT
+        nearest = difflib.get_close_matches(name.upper(), names, n=1, cutoff=cutoff)
+        if nearest and nearest[0] not in found:
+            value = re.sub(r"//[^/@\s]*@", "//***@", repr(found[name]))
+            raise SettingsError(
+                f"{name} in {where} is {value}, but there is no such setting, expected {nearest[0]}"
+            )

@@ -1,0 +1,45 @@
+"""What a user can ask of the demo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["DemoOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What a user can ask of the demo.
+
+    Parameters
+    ----------
+    recording : Path
+        Directory of the recording to replay.
+    speed : float
+        Recorded seconds per second; 0 is as fast as the worker can.
+    minutes : float or None
+        Replay only the first minutes; None replays everything.
+    kill : bool
+        Kill the worker in the middle (``kill -9``) and start it again.
+    plain : bool
+        Lines of text even in a terminal.
+    hold : bool
+        Keep everything running at the end, until Ctrl-C.
+    save : Path or None
+        File for the predictions, one JSON object a line.
+    picture : Path or None
+        File for a picture of the table in its most eventful moment, SVG.
+    log : Path or None
+        File for what the worker prints; None keeps it for the time of the demo only.
+    """
+
+    recording: Path
+    speed: float
+    minutes: float | None = None
+    kill: bool = False
+    plain: bool = False
+    hold: bool = False
+    save: Path | None = None
+    picture: Path | None = None
+    log: Path | None = None

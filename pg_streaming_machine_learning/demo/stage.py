@@ -1,0 +1,187 @@
+"""What runs in the demo: broker, registry, worker and replay, joined, and taken apart on every way out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+
+from pg_streaming_machine_learning.demo.board import Board
+from pg_streaming_machine_learning.demo.broker import EmbeddedBroker
+from pg_streaming_machine_learning.demo.encoding import WindowEncoder
+from pg_streaming_machine_learning.demo.feed import Feed, PredictionReader
+from pg_streaming_machine_learning.demo.options import DemoOptions
+from pg_streaming_machine_learning.demo.portrait import Portrait
+from pg_streaming_machine_learning.demo.registry import DemoRegistry
+from pg_streaming_machine_learning.demo.replay import Replay
+from pg_streaming_machine_learning.demo.revisions import RecordedWindows
+from pg_streaming_machine_learning.demo.unread import Unread
+from pg_streaming_machine_learning.demo.worker import DemoWorker
+from pg_streaming_machine_learning.errors import DemoError
+from pg_streaming_machine_learning.operations.dead_letters import DeadLetter
+from pg_streaming_machine_learning.records.input import InputRecord
+from pg_streaming_machine_learning.wire.feature import FeatureKey, LabeledFeature
+from pg_streaming_machine_learning.wire.registry import Registry
+
+__all__ = ["Stage"]
+
+INPUT_TOPIC = "pg-streaming-labeled-data"
+LOG_TOPIC = "pg-streaming-samples"
+PREDICTIONS_TOPIC = "pg-streaming-predictions"
+DEAD_LETTERS_TOPIC = "pg-streaming-dead-letters"
+
+GROUP = "pg-streaming-machine-learning-demo"
+GRACE_S = 10
+IDLE_AFTER_S = 5
+
+STALL_S = 60.0
+"""Without a prediction or a dead letter for so long, the demo gives up, seconds."""
+
+_FRAME_S = 0.12
+_LINES_OF_THE_WORKER = 6
+
+
+class Stage:
+    """Everything that runs, entered into a stack that takes it apart in the opposite order."""
+
+    def __init__(
+        self, stack: ExitStack, windows: RecordedWindows, options: DemoOptions, started_s: float
+    ) -> None:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pg-streaming-demo-")))
+        topics = (INPUT_TOPIC, LOG_TOPIC, PREDICTIONS_TOPIC, DEAD_LETTERS_TOPIC)
+        broker = stack.enter_context(EmbeddedBroker(topics=topics))
+        registry = stack.enter_context(DemoRegistry.start_in_thread())
+        self._options = options
+        self._environment = _environment(broker.bootstrap, registry.url, windows)
+        log = options.log.absolute() if options.log is not None else directory / "worker.log"
+        self._worker = stack.enter_context(DemoWorker(self._environment, directory, log))
+        self._worker.start()
+        key_id, value_id = asyncio.run(_register(registry.url))
+        self._replay = Replay(
+            windows,
+            WindowEncoder(key_id, value_id, broker.partitions),
+            broker.bootstrap,
+            INPUT_TOPIC,
+            Unread(broker.bootstrap, GROUP, INPUT_TOPIC),
+            options.speed,
+        )
+        stack.callback(self._replay.stop)
+        self._feed = stack.enter_context(Feed(broker.bootstrap, (PREDICTIONS_TOPIC, DEAD_LETTERS_TOPIC)))
+        self._reader = stack.enter_context(PredictionReader(registry.url))
+        self._lines: list[str] = []
+        self._changed_s = time.monotonic()
+        self.portrait = Portrait()
+        self.board = Board(windows.hosts, windows.start_ms, windows.end_ms, options.speed, started_s)
+        self._replay.start()
+
+    def go_on(self) -> None:
+        """Take in what is new, for a moment; kill the worker if its time has come."""
+        records = self._feed.take(_FRAME_S)
+        now_s = time.monotonic()
+        for record in records:
+            self._take(record, now_s)
+        self._note_progress(now_s)
+        if self._options.kill and self.board.kills == 0 and self._is_half_done():
+            self.board.kills += 1
+            self._worker.start()
+        self._check(now_s, bool(records))
+
+    def save(self) -> None:
+        """Write predictions and picture to the files that were asked for."""
+        if self._options.picture is not None and self.portrait.svg:
+            self._options.picture.write_text(self.portrait.svg, encoding="utf-8")
+        if self._options.save is not None:
+            self._options.save.write_text("".join(self._lines), encoding="utf-8")
+
+    def hold(self, console: Console) -> None:
+        """Say where broker and registry are, and wait for Ctrl-C."""
+        console.print("\nStill running; in another terminal:\n", markup=False)
+        for name in ("KAFKA_BOOTSTRAP_SERVER", "SCHEMA_REGISTRY_URL"):
+            console.print(f"  export {name}={self._environment[name]}", markup=False, highlight=False)
+        console.print(f"  pg-streaming-machine-learning inspect {PREDICTIONS_TOPIC}", highlight=False)
+        console.print("  pg-streaming-machine-learning dead-letters list\n", highlight=False)
+        console.print("Ctrl-C ends it.")
+        while self._worker.exit_code is None:
+            time.sleep(0.2)
+
+    def _take(self, record: InputRecord, now_s: float) -> None:
+        if record.topic == DEAD_LETTERS_TOPIC:
+            letter = DeadLetter.from_record(record)
+            self.board.was_refused(letter.origin, letter.reason)
+            return
+        prediction = self._reader.read(record)
+        if not self.board.predicted(prediction, record.value or b"", now_s):
+            return
+        self._replay.predicted_to_ms = max(self._replay.predicted_to_ms, prediction.window_end_ms)
+        if self._options.save is not None:
+            self._lines.append(json.dumps(prediction.to_dict(), default=str) + "\n")
+
+    def _note_progress(self, now_s: float) -> None:
+        board, replay = self.board, self._replay
+        board.replayed_to_ms = replay.replayed_to_ms
+        board.updates_sent, board.windows_sent = replay.updates_sent, replay.windows_sent
+        board.bad_sent, board.expected = replay.bad_sent, replay.expected
+        board.tick(now_s)
+        if board.is_complete:
+            board.phase = "done"
+        elif board.expected is not None:
+            board.phase = "closing the last windows"
+        elif board.predictions > 0:
+            board.phase = "predicting" if board.kills == 0 else "predicting, worker killed once"
+
+    def _is_half_done(self) -> bool:
+        return self._replay.predicted_to_ms >= (self.board.start_ms + self.board.end_ms) // 2
+
+    def _check(self, now_s: float, is_new: bool) -> None:
+        """Raise if the demo cannot come to its end."""
+        if self._replay.error is not None:
+            raise self._replay.error
+        if self._worker.exit_code is not None:
+            raise DemoError(f"the worker left with exit code {self._worker.exit_code}{self._last_words()}")
+        if is_new:
+            self._changed_s = now_s
+        if now_s - self._changed_s > STALL_S:
+            raise DemoError(f"nothing came from the worker for {STALL_S:g} s{self._last_words()}")
+
+    def _last_words(self) -> str:
+        lines = self._worker.last_lines(_LINES_OF_THE_WORKER)
+        return "".join(f"\n  worker: {line}" for line in lines)
+
+
+def _environment(bootstrap: str, registry_url: str, windows: RecordedWindows) -> dict[str, str]:
+    """Return the worker's settings; any other, such as MODEL, comes from the caller's environment."""
+    return {
+        "SIMPLE_SETTINGS": "settings",
+        "KAFKA_BOOTSTRAP_SERVER": f"kafka://{bootstrap}",
+        "SCHEMA_REGISTRY_URL": registry_url,
+        "INPUT_TOPIC": INPUT_TOPIC,
+        "FEATURES_TOPIC": "",
+        "LOG_TOPIC": LOG_TOPIC,
+        "PREDICTIONS_TOPIC": PREDICTIONS_TOPIC,
+        "DEAD_LETTERS_TOPIC": DEAD_LETTERS_TOPIC,
+        "APPLICATION_ID": GROUP,
+        "LOG_PARTITIONS": "1",
+        "TOPICS_CREATE": "false",
+        "SCHEMAS_REGISTER": "true",
+        "WINDOW_SIZE_S": f"{windows.size_ms // 1000}",
+        "WINDOW_HOP_S": f"{windows.hop_ms // 1000}",
+        "WINDOW_GRACE_S": f"{GRACE_S}",
+        "IDLE_AFTER_S": f"{IDLE_AFTER_S}",
+        "WEB_ENABLED": "false",
+    }
+
+
+async def _register(url: str) -> tuple[int, int]:
+    """Register the schemas the upstream jobs would, and return the ids of key and value."""
+    registry = Registry(url)
+    try:
+        key_id = await registry.register(f"{INPUT_TOPIC}-key", FeatureKey.avro_schema_to_python())
+        value_id = await registry.register(f"{INPUT_TOPIC}-value", LabeledFeature.avro_schema_to_python())
+    finally:
+        await registry.aclose()
+    return key_id, value_id

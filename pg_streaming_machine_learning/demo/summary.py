@@ -1,0 +1,95 @@
+"""What the demo says at its end, without flattery."""
+
+from __future__ import annotations
+
+import math
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from pg_streaming_machine_learning.demo.board import CONTESTANT_NAMES, Board
+from pg_streaming_machine_learning.demo.view import figures
+from pg_streaming_machine_learning.learning.evaluation import MODEL, SAME_AS_BEFORE
+
+__all__ = ["print_summary", "verdict"]
+
+_TRY_NEXT = (
+    ("pg-streaming-machine-learning demo --kill", "the worker is killed in the middle; nothing changes"),
+    ("pg-streaming-machine-learning demo --speed 0", "as fast as this machine can"),
+    ("pg-streaming-machine-learning demo --hold", "look around with `inspect` and `dead-letters`"),
+    ("MODEL=river.linear_model.LogisticRegression pg-streaming-machine-learning demo", "another model"),
+    ("pg-streaming-machine-learning demo record DIRECTORY", "a recording of your own, for `--recording`"),
+)
+
+
+def print_summary(console: Console, board: Board, now_s: float) -> None:
+    """Print figures, a verdict in plain words, and what to try next."""
+    console.print()
+    console.print(_table(board))
+    for sentence in (*verdict(board), *_account(board, now_s)):
+        console.print(sentence, markup=False, highlight=False)
+    console.print("\nTry next:", markup=False)
+    width = max(len(command) for command, _ in _TRY_NEXT)
+    for command, what in _TRY_NEXT:
+        console.print(f"  {command:{width}}  {what}", markup=False, highlight=False, soft_wrap=True)
+
+
+def verdict(board: Board) -> list[str]:
+    """Return what the figures say, in plain words."""
+    model, same = board.scores[MODEL], board.scores[SAME_AS_BEFORE]
+    name = CONTESTANT_NAMES[SAME_AS_BEFORE]
+    if math.isnan(model.roc_auc):
+        return ["There were no labels of both classes: nothing can be said of the model."]
+    begun = sum(row.begun for row in board.rows.values())
+    seen = sum(row.begun_seen for row in board.rows.values())
+    if model.kappa > same.kappa:
+        first = f"By kappa the model ({model.kappa:.3f}) beats {name!r} ({same.kappa:.3f})."
+    else:
+        first = (
+            f"By kappa the model ({model.kappa:.3f}) does not beat {name!r} ({same.kappa:.3f}): windows "
+            "that follow each other overlap and mostly share their label, and that rule is told it at once."
+        )
+    second = (
+        f"Where a bottleneck began ({begun} times), the model named {seen} in the very first window; "
+        "the rule, by its nature, none."
+    )
+    return [first, second]
+
+
+def _account(board: Board, now_s: float) -> list[str]:
+    """Return what went through, and how fast."""
+    refused = ", ".join(f"{reason} {count}" for reason, count in sorted(board.refused.items()))
+    lines = [
+        f"{board.predictions} predictions from {board.windows_sent} windows ({board.updates_sent} revisions) "
+        f"of {len(board.rows)} hosts; {_speed(board)}.",
+        f"{board.dead_letters} of {board.bad_sent} bad records became dead letters: {refused or 'none'}.",
+    ]
+    if board.kills:
+        lines.append(
+            f"The worker was killed {board.kills} time(s); {board.repeated} predictions came again, "
+            f"{board.contradictions} of them with other contents."
+        )
+    elif board.contradictions:
+        lines.append(f"{board.contradictions} predictions came twice, with different contents: a defect.")
+    lines.append(f"All in all {now_s - board.started_s:.0f} s.")
+    return lines
+
+
+def _speed(board: Board) -> str:
+    if board.first_prediction_s is None or board.last_prediction_s is None:
+        return "none"
+    seconds = max(0.001, board.last_prediction_s - board.first_prediction_s)
+    windows, predictions = board.windows_sent / seconds, board.predictions / seconds
+    paced = "as fast as it goes" if board.speed <= 0 else f"paced at {board.speed:g} times real time"
+    return f"{windows:.0f} windows and {predictions:.0f} predictions a second, {paced}"
+
+
+def _table(board: Board) -> Table:
+    table = Table(box=box.SIMPLE, title="predicted first, then scored, then learned", title_justify="left")
+    table.add_column("")
+    for name in ("kappa", "F1", "ROC AUC", "accuracy"):
+        table.add_column(name, justify="right")
+    for contestant, score in board.scores.items():
+        table.add_row(CONTESTANT_NAMES[contestant], *figures(score))
+    return table

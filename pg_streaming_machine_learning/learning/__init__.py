@@ -1,0 +1,1 @@
+"""Sample → prediction: the model, what it needs, and how well it does."""

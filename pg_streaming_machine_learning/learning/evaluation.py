@@ -1,0 +1,172 @@
+"""How well the model does, since the start and of late, beside what needs no model."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from itertools import accumulate
+
+from river import metrics
+
+from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.records.snapshot import read_state, write_state
+
+__all__ = ["ALWAYS_NO", "CONTESTANTS", "MODEL", "SAME_AS_BEFORE", "Evaluation", "Score"]
+
+MODEL = "model"
+SAME_AS_BEFORE = "same as before"
+ALWAYS_NO = "always no"
+CONTESTANTS = (MODEL, SAME_AS_BEFORE, ALWAYS_NO)
+"""The model; the label of the host's window before (0 before its first); class 0 whatever comes."""
+
+_BINS = 1000
+_MOST_HOSTS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Figures of merit over some samples.
+
+    Parameters
+    ----------
+    samples : int
+        Labeled samples scored.
+    accuracy, f1 : float
+        0.0 to 1.0; 0.0 without samples. F1 is of class 1.
+    kappa : float
+        Cohen's kappa: accuracy beyond chance, 0.0 where it is undefined.
+    roc_auc : float
+        Area under the ROC curve, NaN until both classes were seen. Probabilities that agree to a thousandth
+        count as equal.
+    """
+
+    samples: int
+    accuracy: float
+    kappa: float
+    f1: float
+    roc_auc: float
+
+
+class _Tally:
+    """Counts of labels by predicted class and by probability: whole numbers, all that the figures need."""
+
+    def __init__(self) -> None:
+        self.cells = [[0, 0], [0, 0]]
+        self.ranks = [[0] * (_BINS + 1), [0] * (_BINS + 1)]
+
+    def add(self, label: int, predicted: int, probability: float, count: int = 1) -> None:
+        """Count a prediction; a count of -1 takes it back."""
+        self.cells[label][predicted] += count
+        self.ranks[label][int(probability * _BINS)] += count
+
+    def score(self) -> Score:
+        """Return the figures, confusion by river's metrics."""
+        matrix = metrics.ConfusionMatrix()
+        for label, row in enumerate(self.cells):
+            for predicted, count in enumerate(row):
+                if count:
+                    matrix.update(label, predicted, w=count)
+        return Score(
+            samples=sum(map(sum, self.cells)),
+            accuracy=float(metrics.Accuracy(matrix).get()),
+            kappa=float(metrics.CohenKappa(matrix).get()),
+            f1=float(metrics.F1(matrix, pos_val=1).get()),
+            roc_auc=self._roc_auc(),
+        )
+
+    def _roc_auc(self) -> float:
+        """Share of pairs of a 1 and a 0 that are in the right order, ties half."""
+        negatives, positives = self.ranks
+        pairs = sum(negatives) * sum(positives)
+        if pairs == 0:
+            return math.nan
+        up_to = accumulate(negatives)
+        counts = zip(positives, negatives, up_to, strict=True)
+        return sum(ones * (2 * total - tied) for ones, tied, total in counts) / (2 * pairs)
+
+
+class Evaluation:
+    """Prequential scores of the model and of two baselines, over all labeled samples and over the last ones.
+
+    Parameters
+    ----------
+    window : int
+        How many of the last labeled samples count as recent.
+
+    Examples
+    --------
+    >>> evaluation = Evaluation(window=2)
+    >>> for label, probability in ((1, 0.4), (1, 0.9), (0, 0.2)):
+    ...     evaluation.score("web", label, int(probability >= 0.5), probability)
+    >>> evaluation.since_start()["model"].accuracy, evaluation.recent()["model"].accuracy
+    (0.6666666666666666, 1.0)
+    """
+
+    def __init__(self, window: int = 1000) -> None:
+        self._window = window
+        self._since_start = {name: _Tally() for name in CONTESTANTS}
+        self._recent = {name: _Tally() for name in CONTESTANTS}
+        self._last: deque[tuple[int, int, float, int]] = deque()
+        self._before: dict[str, int] = {}
+
+    def score(self, host: str, label: int, predicted_class: int, probability: float) -> None:
+        """Score a prediction whose label is known, in the order of the windows."""
+        before = self._before.pop(host, 0)
+        self._before[host] = label
+        if len(self._before) > _MOST_HOSTS:
+            del self._before[next(iter(self._before))]
+        entry = (label, predicted_class, probability, before)
+        self._count(self._since_start, entry, 1)
+        self._count(self._recent, entry, 1)
+        self._last.append(entry)
+        if len(self._last) > self._window:
+            self._count(self._recent, self._last.popleft(), -1)
+
+    @staticmethod
+    def _count(tallies: dict[str, _Tally], entry: tuple[int, int, float, int], count: int) -> None:
+        """Count an entry for every contestant."""
+        label, predicted_class, probability, before = entry
+        tallies[MODEL].add(label, predicted_class, probability, count)
+        tallies[SAME_AS_BEFORE].add(label, before, float(before), count)
+        tallies[ALWAYS_NO].add(label, 0, 0.0, count)
+
+    def since_start(self) -> dict[str, Score]:
+        """Return the scores over all samples, by contestant."""
+        return {name: tally.score() for name, tally in self._since_start.items()}
+
+    def recent(self) -> dict[str, Score]:
+        """Return the scores over the last samples, by contestant."""
+        return {name: tally.score() for name, tally in self._recent.items()}
+
+    def snapshot(self) -> bytes:
+        """Return the state as bytes."""
+        state = {
+            "since_start": {name: [each.cells, each.ranks] for name, each in self._since_start.items()},
+            "last": [list(entry) for entry in self._last],
+            "before": list(self._before.items()),
+        }
+        return write_state("evaluation", 1, state)
+
+    def restore(self, data: bytes) -> None:
+        """Take on the state of a snapshot.
+
+        Raises
+        ------
+        SnapshotError
+            If the bytes are no snapshot of an evaluation.
+        """
+        state = read_state("evaluation", 1, data)
+        fresh = Evaluation(self._window)
+        try:
+            for name in CONTESTANTS:
+                tally = fresh._since_start[name]
+                tally.cells, tally.ranks = state["since_start"][name]
+            for label, predicted_class, probability, before in state["last"][-self._window :]:
+                entry = (label, predicted_class, probability, before)
+                fresh._last.append(entry)
+                fresh._count(fresh._recent, entry, 1)
+            fresh._before = dict(state["before"])
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise SnapshotError("state of the evaluation is incomplete") from error
+        self.__dict__.update(fresh.__dict__)

@@ -1,0 +1,137 @@
+"""The prequential step: a sample is predicted with what was known before, then learned."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+from river import base
+
+from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.learning.models import ModelSpec, create_model, model_version
+from pg_streaming_machine_learning.records.prediction import Prediction, Sample
+from pg_streaming_machine_learning.records.snapshot import pack, read_state, unpack, write_state
+
+__all__ = ["Learner", "probability_of_bottleneck"]
+
+
+class Learner:
+    """A model together with what it has learned so far.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    seed : int
+        Seed of its randomness.
+    warm_up_samples : int
+        Predictions are marked as warming up until so many labeled samples, and both classes, were learned.
+    decision_threshold : float
+        From which probability on class 1 is predicted.
+    """
+
+    def __init__(self, spec: ModelSpec, seed: int, warm_up_samples: int, decision_threshold: float) -> None:
+        self._model = create_model(spec, seed)
+        self._model_name = spec.path
+        self._model_version = model_version()
+        self._warm_up_samples = warm_up_samples
+        self._decision_threshold = decision_threshold
+        self._learned = [0, 0]
+
+    @property
+    def model(self) -> base.Classifier:
+        """The classifier, to look at."""
+        return self._model
+
+    @property
+    def samples_learned(self) -> int:
+        """Number of labeled samples learned."""
+        return sum(self._learned)
+
+    @property
+    def warming_up(self) -> bool:
+        """Whether the model has seen too few samples, or one class only."""
+        return self.samples_learned < self._warm_up_samples or 0 in self._learned
+
+    def predict(self, sample: Sample) -> Prediction:
+        """Return what the model says about a sample; the model does not change."""
+        probability = probability_of_bottleneck(self._model, dict(sample.features))
+        return Prediction(
+            host=sample.host,
+            window=sample.window,
+            horizon_ms=0,
+            predicted_class=int(probability >= self._decision_threshold),
+            probability=probability,
+            decision_threshold=self._decision_threshold,
+            label=sample.label,
+            model_name=self._model_name,
+            model_version=self._model_version,
+            samples_learned=self.samples_learned,
+            warming_up=self.warming_up,
+            metrics=sample.metrics,
+        )
+
+    def learn(self, sample: Sample) -> bool:
+        """Learn a sample if it has a label; return whether it had one."""
+        if sample.label is None:
+            return False
+        self._model.learn_one(dict(sample.features), sample.label)
+        self._learned[sample.label] += 1
+        return True
+
+    def snapshot(self) -> bytes:
+        """Return the state as bytes.
+
+        Notes
+        -----
+        The model is pickled: the bytes fit the release of river and of this package that wrote them, and must
+        come from where nobody else writes. Reading a pickle runs what it says.
+        """
+        counts = write_state("learner", 1, {"learned": self._learned, "version": self._model_version})
+        return pack({"counts": counts, "model": pickle.dumps(self._model, protocol=5)})
+
+    def restore(self, data: bytes) -> None:
+        """Take on the state of a snapshot that this program wrote.
+
+        Raises
+        ------
+        SnapshotError
+            If the bytes are no snapshot of a learner of this model and version.
+        """
+        parts = unpack(data)
+        if parts.keys() != {"counts", "model"}:
+            raise SnapshotError(f"snapshot has the parts {sorted(parts)}, expected those of a learner")
+        state = read_state("learner", 1, parts["counts"])
+        if state["version"] != self._model_version:
+            raise SnapshotError(f"model is of {state['version']!r}, this release is {self._model_version!r}")
+        try:
+            model: Any = pickle.loads(parts["model"])
+        except (pickle.UnpicklingError, AttributeError, ImportError, EOFError, TypeError) as error:
+            raise SnapshotError("the model in the snapshot cannot be read") from error
+        if type(model) is not type(self._model):
+            raise SnapshotError(f"model is a {type(model).__name__}, expected {type(self._model).__name__}")
+        self._model = model
+        self._learned = list(state["learned"])
+
+
+def probability_of_bottleneck(model: base.Classifier, features: dict[str, Any]) -> float:
+    """Return a model's probability of class 1, always a number from 0.0 to 1.0.
+
+    Parameters
+    ----------
+    model : river.base.Classifier
+        A model of labels 0 and 1, or False and True. One without probabilities gives 0.0 or 1.0.
+    features : dict
+        Features of the sample; may be empty.
+
+    Returns
+    -------
+    float
+        0.0 as long as the model has not seen class 1.
+    """
+    try:
+        probability = float(model.predict_proba_one(features).get(1, 0.0))
+    except NotImplementedError:
+        probability = float(model.predict_one(features) == 1)
+    # `min(max(NaN, 0), 1)` would be NaN: what cannot be told from the features counts as 0.
+    return min(probability, 1.0) if probability > 0.0 else 0.0

@@ -1,0 +1,1 @@
+"""What an operator does by hand: look at records of our topics, send refused ones back."""

@@ -1,0 +1,101 @@
+"""A snapshot: named parts of a state ↔ bytes, versioned and checked.
+
+::
+
+    b"PGSM" | version, 1 byte | CRC-32 of the rest, 4 bytes | number of parts, 2 bytes
+    for each part: length of its name, 2 bytes | name, UTF-8 | length, 8 bytes | bytes
+
+Numbers are big-endian. A part writes its own bytes; those whose state is plain data write JSON, in which
+floats (NaN among them) come back bit by bit.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from pg_streaming_machine_learning.errors import SnapshotError
+
+__all__ = ["pack", "read_state", "unpack", "write_state"]
+
+_MAGIC = b"PGSM"
+_VERSION = 1
+_HEADER = struct.Struct(">4sBI")
+
+
+def pack(parts: Mapping[str, bytes]) -> bytes:
+    """Return the bytes of a snapshot, parts in the order given.
+
+    Examples
+    --------
+    >>> unpack(pack({"store": b"abc", "model": b""}))
+    {'store': b'abc', 'model': b''}
+    """
+    body = struct.pack(">H", len(parts))
+    for name, data in parts.items():
+        encoded = name.encode()
+        body += struct.pack(">H", len(encoded)) + encoded + struct.pack(">Q", len(data)) + data
+    return _HEADER.pack(_MAGIC, _VERSION, zlib.crc32(body)) + body
+
+
+def unpack(data: bytes) -> dict[str, bytes]:
+    """Return the parts of a snapshot.
+
+    Raises
+    ------
+    SnapshotError
+        If the bytes are not a snapshot, of another version, or damaged.
+    """
+    if len(data) < _HEADER.size or not data.startswith(_MAGIC):
+        raise SnapshotError(f"no snapshot: {len(data)} bytes, beginning with {data[:4]!r}")
+    _, version, checksum = _HEADER.unpack_from(data)
+    if version != _VERSION:
+        raise SnapshotError(f"snapshot has version {version}, this release reads version {_VERSION}")
+    if zlib.crc32(data[_HEADER.size :]) != checksum:
+        raise SnapshotError(f"snapshot of {len(data)} bytes is damaged: its checksum does not fit")
+    return _parts(data[_HEADER.size :])
+
+
+def _parts(body: bytes) -> dict[str, bytes]:
+    """Parts of a body whose checksum fits."""
+    (count,) = struct.unpack_from(">H", body)
+    place = 2
+    parts = {}
+    for _ in range(count):
+        (name_length,) = struct.unpack_from(">H", body, place)
+        name = body[place + 2 : place + 2 + name_length].decode()
+        place += 2 + name_length
+        (length,) = struct.unpack_from(">Q", body, place)
+        parts[name] = body[place + 8 : place + 8 + length]
+        place += 8 + length
+    return parts
+
+
+def write_state(part: str, version: int, state: object) -> bytes:
+    """Return plain data (lists, dicts with str keys, str, numbers, None) as the bytes of a part."""
+    envelope = {"part": part, "version": version, "state": state}
+    return json.dumps(envelope, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def read_state(part: str, version: int, data: bytes) -> Any:
+    """Return what `write_state` wrote.
+
+    Raises
+    ------
+    SnapshotError
+        If the bytes are of another part, another version, or not JSON.
+    """
+    try:
+        envelope = json.loads(data)
+        found = envelope["part"], envelope["version"]
+        state = envelope["state"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise SnapshotError(f"{len(data)} bytes are no state of {part!r}") from error
+    if found != (part, version):
+        raise SnapshotError(
+            f"state is of {found[0]!r} version {found[1]!r}, expected {part!r} version {version}"
+        )
+    return state

@@ -1,0 +1,35 @@
+"""Source ``features``: windowed statistics without a label, from the feature extraction."""
+
+from __future__ import annotations
+
+from pg_streaming_machine_learning.records.input import InputRecord
+from pg_streaming_machine_learning.records.update import WindowUpdate
+from pg_streaming_machine_learning.sources.limits import Limits
+from pg_streaming_machine_learning.sources.windowed_feature import (
+    WindowedKeys,
+    finite,
+    update_of,
+    written_at_s,
+)
+from pg_streaming_machine_learning.wire.codec import AvroDecoder, WriterSchemas
+from pg_streaming_machine_learning.wire.feature import Feature
+
+__all__ = ["FeaturesSource"]
+
+
+class FeaturesSource:
+    """Makes an update without a label of each record."""
+
+    name = "features"
+
+    def __init__(self, registry: WriterSchemas, limits: Limits) -> None:
+        self._limits = limits
+        self._keys = WindowedKeys(registry, limits)
+        self._values = AvroDecoder(Feature, registry)
+
+    async def updates(self, record: InputRecord) -> list[WindowUpdate]:
+        """Return the update of a record (`Source.updates`)."""
+        key, value = self._limits.key_and_value(record)
+        feature_key, start_ms = await self._keys.decode(key, record)
+        feature = await self._values.decode(value, written_at_s(record))
+        return [update_of(record, feature_key, start_ms, finite(feature.statistics()), label=None)]

@@ -1,0 +1,85 @@
+"""What a record of an input topic may be: its size, and where its window may lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pg_streaming_machine_learning.errors import Reason, RefusedRecord
+from pg_streaming_machine_learning.records.input import InputRecord
+
+__all__ = ["Limits"]
+
+_LAST_END_MS = 253_402_300_799_999
+"""The end of the year 9999: what lies beyond is no time, whatever the record's timestamp says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of input records.
+
+    Parameters
+    ----------
+    size_ms, hop_ms : int
+        Length and distance of windows, milliseconds.
+    max_ahead_ms : int
+        How far ahead of its record's timestamp a window may start, milliseconds.
+    max_record_bytes : int
+        Key and value together.
+    """
+
+    size_ms: int
+    hop_ms: int
+    max_ahead_ms: int
+    max_record_bytes: int
+
+    def key_and_value(self, record: InputRecord) -> tuple[bytes, bytes]:
+        """Return both parts of a record.
+
+        Raises
+        ------
+        RefusedRecord
+            `Reason.NULL_KEY`, `Reason.NULL_VALUE` or `Reason.TOO_LARGE`.
+        """
+        if record.key is None:
+            raise RefusedRecord(Reason.NULL_KEY, "the record has no key, expected a windowed FeatureKey")
+        if record.value is None:
+            raise RefusedRecord(Reason.NULL_VALUE, "the record has no value")
+        length = len(record.key) + len(record.value)
+        if length > self.max_record_bytes:
+            raise RefusedRecord(
+                Reason.TOO_LARGE,
+                f"key and value have {length} bytes, MAX_RECORD_BYTES is {self.max_record_bytes}",
+            )
+        return record.key, record.value
+
+    def check_start(self, start_ms: int, timestamp_ms: int) -> None:
+        """Refuse a window that is off the grid, before the epoch, or too far ahead.
+
+        Parameters
+        ----------
+        start_ms : int
+            Start of the window, milliseconds since the epoch.
+        timestamp_ms : int
+            Kafka's timestamp of the record; 0 or less says nothing.
+
+        Raises
+        ------
+        RefusedRecord
+            `Reason.BAD_WINDOW`.
+        """
+        if start_ms < 0:
+            raise RefusedRecord(Reason.BAD_WINDOW, f"window starts at {start_ms} ms, before the epoch")
+        if start_ms % self.hop_ms != 0:
+            raise RefusedRecord(
+                Reason.BAD_WINDOW,
+                f"window starts at {start_ms} ms, expected a multiple of WINDOW_HOP_S, {self.hop_ms} ms",
+            )
+        last_ms = _LAST_END_MS - self.size_ms
+        if timestamp_ms > 0:
+            last_ms = min(last_ms, timestamp_ms + self.max_ahead_ms)
+        if start_ms > last_ms:
+            raise RefusedRecord(
+                Reason.BAD_WINDOW,
+                f"window starts at {start_ms} ms, expected at most {last_ms} ms: MAX_AHEAD_S, "
+                f"{self.max_ahead_ms} ms, after the record's timestamp",
+            )

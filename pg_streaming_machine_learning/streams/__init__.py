@@ -1,0 +1,1 @@
+"""The Faust side: fetch, call router or engine, hand on. Nothing here decides what a record means."""

@@ -1,0 +1,134 @@
+"""The Faust application with our hooks in it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, cast
+
+import faust
+from faust.types import TP, AppT, EventT
+from faust.types.settings import Settings as FaustSettings
+
+from pg_streaming_machine_learning import config
+from pg_streaming_machine_learning.streams.batch import TopicPlace
+from pg_streaming_machine_learning.streams.consumer import BatchConsumer, BatchTransport
+from pg_streaming_machine_learning.streams.positions import Positions
+from pg_streaming_machine_learning.streams.worker import Worker
+
+__all__ = ["Application", "BatchSchema"]
+
+SESSION_TIMEOUT_S = 6.0
+"""How long a worker that died keeps its partitions. The least that brokers allow as they come."""
+
+RECORDS_PER_FETCH = 1000
+BATCHES_WAITING = 64
+
+LINGER_S = 0.01
+"""How long the producer gathers records for one compressed batch."""
+
+NO_LIMIT_BYTES = 2**30
+"""What is too large for a topic is found out before it comes to the producer."""
+
+_AtStart = Callable[[], Awaitable[None]]
+
+
+class BatchSchema(faust.Schema):
+    """Hands batches on as they are: what is in them is decoded by router and engine."""
+
+    def compile(self, app: AppT, **_: Any) -> Any:
+        """Return what Faust calls to decode a message."""
+
+        async def decode(message: Any, *, propagate: bool = False) -> EventT[Any]:
+            return app.create_event(message.key, message.value, message.headers, message)
+
+        return decode
+
+
+class _Configuration(FaustSettings):
+    """Faust's settings as given by us: Faust would let variables of the environment overrule them."""
+
+    def getenv(self, env_name: str) -> Any:
+        """Find nothing in the environment."""
+        return None
+
+
+class Application(faust.App):
+    """A Faust application that reads whole batches from our positions, and looks before it starts.
+
+    Parameters
+    ----------
+    settings : Settings
+        The settings of the application.
+    positions : Positions
+        Where partitions are read on.
+    """
+
+    Settings = _Configuration
+
+    def __init__(self, settings: config.Settings, positions: Positions) -> None:
+        super().__init__(
+            settings.application_id,
+            broker=settings.kafka_bootstrap_server.split(","),
+            store="memory://",
+            Worker=Worker,
+            autodiscover=False,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            table_standby_replicas=0,
+            # Positions are ours; an offset that is gone is an error and not a reason to skip.
+            consumer_auto_offset_reset="none",
+            consumer_max_fetch_size=max(1_048_576, settings.max_record_bytes),
+            broker_max_poll_records=RECORDS_PER_FETCH,
+            stream_buffer_maxsize=BATCHES_WAITING,
+            stream_wait_empty=False,
+            broker_commit_interval=1.0,
+            broker_session_timeout=SESSION_TIMEOUT_S,
+            broker_heartbeat_interval=SESSION_TIMEOUT_S / 4,
+            producer_acks=-1,
+            producer_compression_type="gzip",
+            producer_linger=LINGER_S,
+            producer_max_batch_size=131_072,
+            producer_max_request_size=NO_LIMIT_BYTES,
+            web_enabled=settings.web_enabled,
+            web_port=settings.web_port,
+            web_bind="127.0.0.1",
+        )
+        self.boot_strategy.enable_web = settings.web_enabled
+        self.our_settings = settings
+        self.positions = positions
+        self._at_start: list[_AtStart] = []
+
+    def at_start(self, check: _AtStart) -> None:
+        """Have something done before the application connects to anything; it may end the process."""
+        self._at_start.append(check)
+
+    async def on_first_start(self) -> None:
+        """Look before anything starts. No directories are made: nothing is kept on disk."""
+        for check in self._at_start:
+            await check()
+
+    def _new_transport(self) -> Any:
+        return BatchTransport(self.conf.broker_consumer, self)
+
+    @property
+    def batch_consumer(self) -> BatchConsumer:
+        """The consumer, which has our methods."""
+        return cast(BatchConsumer, self.consumer)
+
+    async def beginnings(self, places: Iterable[TopicPlace]) -> Mapping[TopicPlace, int]:
+        """Return the first offset of each partition that is still there."""
+        found = await self.consumer.earliest_offsets(*(TP(*place) for place in places))
+        return {(place.topic, place.partition): offset for place, offset in found.items()}
+
+    async def ends(self, places: Iterable[TopicPlace]) -> Mapping[TopicPlace, int]:
+        """Return the offset each partition's next record will have."""
+        found = await self.consumer.highwaters(*(TP(*place) for place in places))
+        return {(place.topic, place.partition): offset for place, offset in found.items()}
+
+    async def committed(self, places: Iterable[TopicPlace]) -> Mapping[TopicPlace, int | None]:
+        """Return the offset last committed for each partition, None if there is none."""
+        return await self.batch_consumer.committed(places)
+
+    def assigned(self) -> set[TopicPlace]:
+        """Return the partitions of this worker."""
+        return {(place.topic, place.partition) for place in self.consumer.assignment()}

@@ -1,0 +1,224 @@
+"""Hooks below Faust's public interface: whole batches, our positions, committed records only.
+
+Each hook is there because Faust's own way loses or repeats records. ``tests/streams/test_consumer.py`` has a
+test for each, which fails when a new version of Faust or aiokafka no longer calls it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage, ack_lock
+from mode import get_logger
+
+from pg_streaming_machine_learning.streams.batch import Batch, TopicPlace
+from pg_streaming_machine_learning.streams.ending import end_process
+from pg_streaming_machine_learning.streams.positions import Positions
+from pg_streaming_machine_learning.streams.trimmed import TrimmedError
+
+__all__ = ["BatchConsumer", "BatchConsumerThread", "BatchTransport", "LosslessProducer"]
+
+logger = get_logger(__name__)
+
+FETCH_WAIT_MS = 100
+"""How long the broker may hold back an answer without records. Faust's 1500 ms are a pause for each partition
+that is not part of the question, because its last records were still waiting when it was asked."""
+
+_COMMIT_TIMEOUT_S = 5.0
+
+
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """Reads whole batches, in the thread in which Faust runs aiokafka."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._read_to: dict[TopicPlace, int] = {}
+        self._seek_number = -1
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> Any:
+        """Read committed records only: Faust does so under `exactly_once` alone."""
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> Any:
+        """Make one batch of what a fetch brought from each partition."""
+        try:
+            fetched = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        except NoOffsetForPartitionError:
+            return {}  # aiokafka looked before the seek; positions are ours to set
+        except OffsetOutOfRangeError as error:
+            end_process(TrimmedError(error.args[0] if error.args else {}))
+        if not fetched:
+            return {}
+        assignment = consumer._subscription.subscription.assignment
+        return {
+            place: [self._batch(place, records, assignment.state_value(place).position)]
+            for place, records in fetched.items()
+        }
+
+    def _batch(self, place: TopicPlace, records: list[Any], end: int) -> Batch:
+        """Return the batch that ends where reading has come to; nothing was awaited since the fetch."""
+        base = self._read_to.get(place, records[0].offset)
+        self._read_to[place] = end
+        return Batch((place[0], place[1]), base, end, records, self._seek_number)
+
+    async def seek_to(self, offsets: Mapping[TopicPlace, int], seek: int) -> None:
+        """Read on at these offsets; offset 0 too, which aiokafka's own version leaves out."""
+        await self.call_thread(self._seek_to, offsets, seek)
+
+    async def _seek_to(self, offsets: Mapping[TopicPlace, int], seek: int) -> None:
+        consumer = self._ensure_consumer()
+        for place, offset in offsets.items():
+            consumer.seek(driver.TopicPartition(*place), offset)
+        self._read_to = dict(offsets)
+        self._seek_number = seek
+
+    async def tell(self, offsets: Mapping[TopicPlace, int]) -> None:
+        """Commit offsets, in good time or not at all."""
+        await self.call_thread(self._tell, offsets)
+
+    async def _tell(self, offsets: Mapping[TopicPlace, int]) -> None:
+        consumer = self._ensure_consumer()
+        committed = {
+            driver.TopicPartition(*place): OffsetAndMetadata(offset, "")
+            for place, offset in offsets.items()
+            if driver.TopicPartition(*place) in consumer.assignment()
+        }
+        if committed:
+            await asyncio.wait_for(consumer.commit(committed), _COMMIT_TIMEOUT_S)
+
+    async def committed(self, places: Iterable[TopicPlace]) -> dict[TopicPlace, int | None]:
+        """Return the offsets Kafka knows of partitions, None where it knows none."""
+        found: dict[TopicPlace, int | None] = await self.call_thread(self._committed, list(places))
+        return found
+
+    async def _committed(self, places: list[TopicPlace]) -> dict[TopicPlace, int | None]:
+        consumer = self._ensure_consumer()
+        return {place: await consumer.committed(driver.TopicPartition(*place)) for place in places}
+
+    def partitions_of(self, topic: str) -> int:
+        """Return how many partitions a topic has, as far as is known."""
+        return len(self._ensure_consumer().partitions_for_topic(topic) or ())
+
+    def is_read_to_end(self, place: TopicPlace, done: int) -> bool:
+        """Say whether nothing is left to read: all fetched is done, all there is was fetched."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        state = None if assignment is None else assignment.state_value(driver.TopicPartition(*place))
+        if state is None or not state.has_valid_position or state.highwater is None:
+            return False
+        return place in self._read_to and done >= self._read_to[place] and state.position >= state.highwater
+
+
+class BatchConsumer(driver.Consumer):
+    """Faust's consumer, with positions from `Positions` and batches for messages."""
+
+    _thread: BatchConsumerThread
+
+    @property
+    def positions(self) -> Positions:
+        """The application's positions."""
+        return cast("Positions", self.app.positions)  # type: ignore[attr-defined]
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        """Wrap a batch; its offset is the last it covers, so that Faust's next one is greater."""
+        batch: Batch = record
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            batch.end - 1,
+            batch.records[0].timestamp / 1000,
+            0,
+            None,
+            None,
+            batch,  # type: ignore[arg-type]
+            None,
+            0,
+            0,
+            TP(tp.topic, tp.partition),
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek to our positions, not to what Kafka was last told."""
+        offsets = self.positions.seek(TP(*place) for place in self.assignment())
+        await self._thread.seek_to(offsets, self.positions.seeks)
+        return cast("Mapping[TP, int]", offsets)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Look for no stalls: Faust finds them in books of acknowledgements that are not kept."""
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Keep no books about gaps: they grow without end, and our positions do not need them."""
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Tell Kafka our positions; what Faust believes to be acknowledged does not matter."""
+        with ack_lock:
+            for place in self._acked:
+                self._acked[place].clear()
+                self._acked_index[place].clear()
+        return await self._commit(cast("Mapping[TP, int]", self.positions.untold()))
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit for information, and for the router's next start; never crash over it."""
+        if not offsets:
+            return False
+        try:
+            await self._thread.tell(offsets)
+        except (KafkaError, asyncio.TimeoutError, ValueError) as error:
+            logger.info("offsets not committed, tried again later reason=%s", repr(error))
+            return False
+        self.positions.told(offsets)
+        return True
+
+    async def committed(self, places: Iterable[TopicPlace]) -> dict[TopicPlace, int | None]:
+        """Return the offsets Kafka knows of partitions, None where it knows none."""
+        return await self._thread.committed(places)
+
+    def partitions_of(self, topic: str) -> int:
+        """Return how many partitions a topic has, as far as is known."""
+        return self._thread.partitions_of(topic)
+
+    def is_read_to_end(self, place: TopicPlace) -> bool:
+        """Say whether a partition of ours was read to its end and all of it is done."""
+        done = self.positions.next(place)
+        return done is not None and self._thread.is_read_to_end(place, done)
+
+
+class LosslessProducer(driver.Producer):
+    """Faust's producer, waiting for all replicas, repeating without doubling, sending empty records too."""
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        """Faust asks for both under `exactly_once` only. With them a lost batch holds back those after it."""
+        return {"acks": "all", "enable_idempotence": True}
+
+    async def send_empty(self, topic: str, partition: int, headers: list[tuple[str, bytes]]) -> Any:
+        """Send a record with neither key nor value, which aiokafka's `send` refuses."""
+        producer = self._ensure_producer()
+        batch = producer.create_batch()
+        batch.append(key=None, value=None, timestamp=None, headers=headers)
+        return await producer.send_batch(batch, topic, partition=partition)
+
+
+class BatchTransport(driver.Transport):
+    """Faust's Kafka transport with our consumer and producer."""
+
+    Consumer = BatchConsumer
+    Producer = LosslessProducer

@@ -1,0 +1,73 @@
+"""Refused input: its untouched bytes, with reason and origin in headers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any
+
+from pg_streaming_machine_learning.errors import RefusedRecord
+from pg_streaming_machine_learning.records.input import InputRecord
+from pg_streaming_machine_learning.records.output import Output
+from pg_streaming_machine_learning.streams.outlet import Header, Outlet
+
+__all__ = ["DeadLetters", "dead_letter_headers"]
+
+LONGEST_DETAIL = 500
+"""Characters; the detail may quote the record, and the record may be long."""
+
+KAFKAS_LIMIT_BYTES = 1_048_588
+"""What a topic takes that was made without saying otherwise (`max.message.bytes`)."""
+
+_AROUND_BYTES = 512
+"""Kafka's own bytes around key, value and headers of a record alone in its batch, rounded up."""
+
+
+def dead_letter_headers(record: InputRecord, refused: RefusedRecord) -> list[Header]:
+    """Return the headers of a dead letter: the record's own, then reason and origin.
+
+    The record's own come along: one refused again after a replay still tells how often it was replayed.
+    """
+    ours = {
+        "reason": refused.reason.value,
+        "detail": refused.detail[:LONGEST_DETAIL],
+        "topic": record.topic,
+        "partition": str(record.partition),
+        "offset": str(record.offset),
+        "timestamp": str(record.timestamp_ms),
+    }
+    kept = [(name, value) for name, value in record.headers if name not in ours]
+    return [*kept, *((name, value.encode(errors="replace")) for name, value in ours.items())]
+
+
+class DeadLetters:
+    """Sends refused records to their topic.
+
+    Parameters
+    ----------
+    topic : str
+        The topic of the dead letters.
+    outlet : Outlet
+        Where they leave.
+
+    Attributes
+    ----------
+    limit_bytes : int
+        The largest record that the topic takes. A larger one leaves its bytes behind: its place, in the
+        headers, tells where they are. Sending it in spite of that would break the producer's sequence.
+    """
+
+    def __init__(self, topic: str, outlet: Outlet) -> None:
+        self.limit_bytes = KAFKAS_LIMIT_BYTES
+        self._topic = topic
+        self._outlet = outlet
+
+    async def send(self, record: InputRecord, refused: RefusedRecord) -> Awaitable[Any]:
+        """Send a refused record; the result is done when Kafka has stored it."""
+        headers = dead_letter_headers(record, refused)
+        size = len(record.key or b"") + len(record.value or b"")
+        if size + sum(len(name) + len(value) for name, value in headers) + _AROUND_BYTES <= self.limit_bytes:
+            return await self._outlet.send(Output(self._topic, record.key, record.value), None, headers)
+        note = f"its {size} bytes are too many for this topic and stay where they are; {refused.detail}"
+        bare = InputRecord(record.topic, record.partition, record.offset, record.timestamp_ms, None, None)
+        headers = dead_letter_headers(bare, RefusedRecord(refused.reason, note))
+        return await self._outlet.send(Output(self._topic, None, None), None, headers)

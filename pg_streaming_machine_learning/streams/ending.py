@@ -1,0 +1,53 @@
+"""How the process ends when it must not go on: one line and an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from pg_streaming_machine_learning.errors import PgStreamingError
+
+__all__ = ["end_process", "ending_on_errors"]
+
+logger = logging.getLogger(__name__)
+
+OTHERWISE = 70
+"""Exit code for what is nobody's fault but ours."""
+
+
+def end_process(error: BaseException, doing: str = "") -> NoReturn:
+    """Say in one line why, and leave at once, from whatever thread.
+
+    Nothing is tidied up: a crash and an orderly stop share one path, and the next start takes it from there.
+    Faust's own way to stop would acknowledge what was not done. An error that is not one of ours is a defect,
+    and shows its traceback as well.
+    """
+    is_ours = isinstance(error, PgStreamingError)
+    code = error.exit_code if isinstance(error, PgStreamingError) else OTHERWISE
+    text = str(error) if is_ours else f"{type(error).__name__}: {error}"
+    line = " ".join(f"{doing}: {text}".split()) if doing else text
+    if logging.getLogger().handlers:
+        logger.critical("%s, ending with exit code %d", line, code, exc_info=None if is_ours else error)
+    else:
+        sys.stderr.write(f"{line}, ending with exit code {code}\n")
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+    os._exit(code)
+
+
+@contextmanager
+def ending_on_errors(doing: str) -> Iterator[None]:
+    """End the process if the body raises anything but a cancellation."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:
+        end_process(error, doing)

@@ -1,0 +1,93 @@
+"""When to tell how far an input partition has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pg_streaming_machine_learning.records.update import InputPartition
+
+__all__ = ["MarkSchedule", "Progress"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is to be told of an input partition.
+
+    Parameters
+    ----------
+    input : InputPartition
+        The partition.
+    event_ms : int or None
+        Greatest window start read from it, None if none was read since it was taken over.
+    idle : bool
+        Whether it was read to its end and nothing came for long.
+    """
+
+    input: InputPartition
+    event_ms: int | None
+    idle: bool
+
+
+@dataclass(slots=True)
+class _Followed:
+    """What is known of an input partition of ours."""
+
+    event_ms: int | None
+    active_s: float
+    told: Progress | None
+    told_s: float
+
+
+class MarkSchedule:
+    """The progress of the input partitions of this worker, and what of it is due to be told.
+
+    Something is due when it changed, at most once a second for each partition, and again unchanged every
+    `idle_after_s`, so that an engine which reads the log from a later place hears of it too.
+
+    Parameters
+    ----------
+    idle_after_s : float
+        After how long without a record a partition read to its end is idle, seconds.
+    every_s : float
+        Least time between two marks of a partition, seconds.
+    """
+
+    def __init__(self, idle_after_s: float, every_s: float = 1.0) -> None:
+        self._idle_after_s = idle_after_s
+        self._every_s = every_s
+        self._followed: dict[InputPartition, _Followed] = {}
+
+    def take(self, partition: InputPartition, now_s: float) -> None:
+        """Begin to follow a partition, of which nothing is known yet."""
+        self._followed[partition] = _Followed(None, now_s, None, now_s)
+
+    def keep_only(self, partitions: set[InputPartition]) -> None:
+        """Forget the partitions that are no longer ours."""
+        self._followed = {each: known for each, known in self._followed.items() if each in partitions}
+
+    def read(self, partition: InputPartition, event_ms: int | None, now_s: float) -> None:
+        """Note that records came, and the greatest window start of those that were good; all are stored."""
+        known = self._followed.get(partition)
+        if known is None:
+            return
+        known.active_s = now_s
+        if event_ms is not None:
+            known.event_ms = event_ms if known.event_ms is None else max(known.event_ms, event_ms)
+
+    def due(self, now_s: float, is_read_to_end: Callable[[InputPartition], bool]) -> list[Progress]:
+        """Return what has to be told now, in the order of the partitions, and note that it was."""
+        due = []
+        for partition, known in sorted(self._followed.items()):
+            quiet = now_s - known.active_s >= self._idle_after_s
+            progress = Progress(partition, known.event_ms, quiet and is_read_to_end(partition))
+            if self._is_due(progress, known, now_s):
+                known.told, known.told_s = progress, now_s
+                due.append(progress)
+        return due
+
+    def _is_due(self, progress: Progress, known: _Followed, now_s: float) -> bool:
+        if known.told is None:
+            return True
+        since_s = now_s - known.told_s
+        return since_s >= (self._every_s if progress != known.told else self._idle_after_s)

@@ -1,0 +1,157 @@
+"""The README of a recording: what its columns mean, and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pg_streaming_machine_learning.testbed.faults import BLAMED_METRIC, Fault, FaultKind
+from pg_streaming_machine_learning.testbed.figures import (
+    GRID,
+    OBJECTIVE,
+    SlowWindows,
+    between_faults,
+    fault_free,
+    slow_windows,
+)
+from pg_streaming_machine_learning.testbed.readings import METRIC_UNITS
+from pg_streaming_machine_learning.testbed.recording import Recording
+
+README_FILE = "README.md"
+
+_ACTS: dict[FaultKind, str] = {
+    FaultKind.PROCESSOR: "two threads compete with requests for the interpreter",
+    FaultKind.MEMORY: "objects leak, and each request searches all of them",
+    FaultKind.DISK: "each request writes blocks of 4 KiB and waits for each (fsync)",
+    FaultKind.NETWORK: "answers grow, and share a link of 10 MB/s",
+    FaultKind.LOCK: "each request holds a lock for longer and longer; no metric of ours shows it",
+}
+
+_HEAD = """\
+# A recording of the testbed
+
+Six small HTTP services on one machine, their load and their faults, recorded by
+`pg-streaming-machine-learning demo record`. Gateway calls catalog and recommend (60 % of customers), cart
+(25 %) or checkout (15 %); cart calls catalog; checkout calls cart, then payment. Customers come as a Poisson
+process of 48 a second, which a wave (± 30 %, 240 s) and bursts (× 1.5, 4–10 s) move, and do not wait for each
+other. Every fault grows from nothing to its full size, stays, and ends at once.
+
+Times are milliseconds since the epoch, UTC.
+
+| file | holds |
+| --- | --- |
+| `requests.npz.xz` | each request at each service: service, time of answer (ms), response time (µs) since the \
+caller sent it; read it with `Recording.load` |
+| `readings.csv.gz` | `timestamp_ms`, `other_load_percent`, then `<service>.<METRIC>`, once a second |
+| `truth.csv` | faults: kind, metric to blame, service, when it began to grow, was full, ended |
+| `meta.json` | services, start, end of the first, fault-free minutes, seed, counts of customers' requests |
+"""
+
+
+def describe(recording: Recording) -> str:
+    """Return the README of a recording, Markdown.
+
+    Parameters
+    ----------
+    recording : Recording
+        The recording.
+    """
+    windows = slow_windows(recording)
+    parts = [_HEAD, _metrics(recording), _overview(recording, windows)]
+    parts += [_services(recording, windows), _faults(recording, windows)]
+    return "\n".join(parts)
+
+
+def _metrics(recording: Recording) -> str:
+    lines = ["| metric | unit |", "| --- | --- |"]
+    lines += [f"| {name} | {unit} |" for name, unit in zip(recording.metrics, METRIC_UNITS, strict=True)]
+    lines += [
+        "",
+        "CPU, memory (resident) and disk are read from outside of the process; NETWORK_IN and NETWORK_OUT are",
+        "counted by the service itself, as server and as client: bodies, and an estimate of heads. The other",
+        "load is what the machine did besides the services and the recorder, percent of all cores.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _overview(recording: Recording, windows: SlowWindows) -> str:
+    other = recording.other_load_percent
+    meta = recording.meta
+    quiet = between_faults(recording, windows)
+    rows = [
+        ("length", f"{meta['minutes']:g} minutes, the first {meta['quiet_minutes']:g} without faults"),
+        ("seed", f"{recording.seed}"),
+        ("machine", f"{meta.get('cores', '?')} cores, processes at nice {meta.get('nice', 0)}"),
+        (
+            "customers' requests",
+            f"{meta['customer_requests']:,} sent, {meta['customer_requests_failed']:,} failed, "
+            f"{meta['customer_requests_dropped']:,} dropped",
+        ),
+        ("requests at services", f"{len(recording.request_us):,}"),
+        ("readings", f"{len(recording.readings_ms):,} seconds"),
+        ("faults", f"{len(recording.faults)}"),
+        ("incidents (runs of slow windows of a service)", f"{windows.incidents()}"),
+        ("slow windows", f"{windows.share():.2%} of {int(np.sum(windows.labels >= 0)):,}"),
+        ("slow in the fault-free minutes", f"{windows.share(fault_free(recording, windows)):.2%}"),
+        ("slow between faults", f"{windows.share(quiet):.2%} of {int(np.sum(windows.labels[quiet] >= 0)):,}"),
+    ]
+    if len(other):
+        spread = f"{other.mean():.1f} / {np.quantile(other, 0.95):.1f} / {other.max():.1f} %"
+        rows.append(("other load, mean / 95th percentile / most", spread))
+    text = (
+        f"A window ({GRID.size_ms // 1000} s, every {GRID.hop_ms // 1000} s) is slow when the "
+        f"{100 * OBJECTIVE.share:g}th percentile of its response times is above {OBJECTIVE.factor:g} ×\n"
+        "the median of its service in the fault-free minutes.\n"
+    )
+    return "\n".join([text, "| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows), ""])
+
+
+def _services(recording: Recording, windows: SlowWindows) -> str:
+    lines = ["| service | requests | slow above, ms | slow windows |", "| --- | --- | --- | --- |"]
+    counts = np.bincount(recording.request_services, minlength=len(recording.services))
+    for index, service in enumerate(recording.services):
+        share = float(np.mean(windows.labels[:, index] == 1)) if len(windows.labels) else 0.0
+        threshold_ms = windows.thresholds_ms[index]
+        slow_above = "–" if np.isnan(threshold_ms) else f"{threshold_ms:.1f}"
+        lines.append(f"| {service} | {counts[index]:,} | {slow_above} | {share:.1%} |")
+    return "\n".join([*lines, ""])
+
+
+def _faults(recording: Recording, windows: SlowWindows) -> str:
+    lines = [
+        "| fault | how it acts | metric to blame | faults | made their service slow | made any service slow "
+        "| until slow, median s |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for kind in FaultKind:
+        faults = [fault for fault in recording.faults if fault.kind is kind]
+        cells = (kind.value, _ACTS[kind], BLAMED_METRIC[kind], *_outcome(recording, windows, faults))
+        lines.append("| " + " | ".join(cells) + " |")
+    lines.append("| all | | | " + " | ".join(_outcome(recording, windows, recording.faults)) + " |")
+    lines += [
+        "",
+        "Until slow: from the start of the growth to the end of the first slow window of the faulty service,",
+        "the moment at which it can be known.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _outcome(recording: Recording, windows: SlowWindows, faults: Sequence[Fault]) -> tuple[str, str, str, str]:
+    """Return how many faults there are, made their own and any service slow, and the median time until then."""
+    until_slow_s: list[float] = []
+    any_slow = 0
+    for fault in faults:
+        first_ms = [
+            windows.first_slow_ms(fault, recording.start_ms, service)
+            for service in range(len(recording.services))
+        ]
+        any_slow += any(each is not None for each in first_ms)
+        own_ms = first_ms[recording.services.index(fault.service)]
+        if own_ms is not None:
+            known_ms = own_ms + windows.size_ms - recording.start_ms
+            until_slow_s.append((known_ms - fault.ramp_start_ms) / 1000)
+    median = f"{np.median(until_slow_s):.0f}" if until_slow_s else "–"
+    return str(len(faults)), str(len(until_slow_s)), str(any_slow), median

@@ -1,0 +1,1 @@
+"""Bytes ↔ records: framing, windowed keys, Avro by the registry's schemas, and the log."""

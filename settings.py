@@ -1,0 +1,70 @@
+"""Settings of the worker, loaded by simple-settings (`SIMPLE_SETTINGS=settings`).
+
+Every value can be overridden by an environment variable of the same name, for example
+`WINDOW_SIZE_S=10 WINDOW_HOP_S=5 faust -A pg_streaming_machine_learning.app worker -l INFO`.
+Types and ranges are in docs/settings.md.
+"""
+
+# Kafka, and the Schema Registry that knows the writers' schemas.
+KAFKA_BOOTSTRAP_SERVER = "kafka://localhost:9092"
+SCHEMA_REGISTRY_URL = "http://localhost:8081"
+
+# Windows in, with a label; and, if there are any, windows without.
+INPUT_TOPIC = "pg-streaming-labeled-data"
+FEATURES_TOPIC = ""
+
+# Our own topics.
+LOG_TOPIC = "pg-streaming-samples"
+PREDICTIONS_TOPIC = "pg-streaming-predictions"
+DEAD_LETTERS_TOPIC = "pg-streaming-dead-letters"
+
+# Name of the consumer group. Workers with the same name share the partitions.
+APPLICATION_ID = "pg-streaming-machine-learning"
+
+# Partitions of the log, and so the number of models, each for its share of the hosts.
+LOG_PARTITIONS = 1
+
+# Make our own topics if they are missing, with so many copies of each record.
+TOPICS_CREATE = True
+REPLICATION_FACTOR = 1
+
+# Register the schema of the predictions; if not, it has to be registered already.
+SCHEMAS_REGISTER = True
+
+# How long to wait at the start for Kafka, the input topic and the registry.
+START_TIMEOUT_S = 60
+
+# The windows as upstream makes them.
+WINDOW_SIZE_S = 1800
+WINDOW_HOP_S = 60
+
+# How much longer than its end a window stays open, in event time. A minute is the hop: the partitions of the
+# input may be one revision apart without anything coming late.
+WINDOW_GRACE_S = 60
+
+# After how long without a record an input partition no longer holds the others back.
+IDLE_AFTER_S = 120
+
+# How far a window may start ahead of its record's timestamp; beyond, the record is refused.
+MAX_AHEAD_S = 3600
+
+# Key and value of an input record together; beyond, the record is refused.
+MAX_RECORD_BYTES = 1_048_576
+
+# Any river classifier, the arguments of its constructor, and the seed of its randomness.
+MODEL = "river.forest.ARFClassifier"
+MODEL_PARAMETERS: dict[str, object] = {}
+SEED = 1
+
+# Predictions are marked as warming up until so many labeled samples were learned, of both classes.
+WARM_UP_SAMPLES = 50
+
+# From which probability on a bottleneck is predicted.
+DECISION_THRESHOLD = 0.5
+
+# Whether the model may tell hosts apart by name. If so, it knows nothing of a new host.
+HOST_AS_FEATURE = False
+
+# Faust's web server, which answers as long as the event loop turns: for health checks.
+WEB_ENABLED = False
+WEB_PORT = 6066

@@ -1,0 +1,239 @@
+"""The hooks below Faust's public interface: each is still called, and does what it is for.
+
+A new version of Faust or aiokafka that renames or drops one of them would lose or repeat records silently.
+These tests fail instead. What the hooks do together is tested against brokers in `integration-test`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import faust
+import pytest
+from aiokafka.consumer import fetcher
+from aiokafka.errors import NoOffsetForPartitionError
+from aiokafka.structs import TopicPartition
+from faust.tables import recovery
+from faust.transport import consumer as base
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from pg_streaming_machine_learning.config import Settings
+from pg_streaming_machine_learning.streams.application import Application, BatchSchema
+from pg_streaming_machine_learning.streams.batch import Batch
+from pg_streaming_machine_learning.streams.consumer import (
+    BatchConsumer,
+    BatchConsumerThread,
+    BatchTransport,
+    LosslessProducer,
+)
+from pg_streaming_machine_learning.streams.positions import Positions
+from tests.streams.stand_ins import Record
+
+PLACE = ("input", 1)
+
+HOOKS: list[tuple[type, type, str, Callable[..., Any]]] = [
+    (Application, faust.App, "_new_transport", faust.App.transport.fget),  # type: ignore[attr-defined]
+    (Application, faust.App, "on_first_start", faust.App._actually_start),
+    (BatchConsumer, driver.Consumer, "_new_consumer_thread", base.ThreadDelegateConsumer.__init__),
+    (BatchConsumer, driver.Consumer, "_to_message", base.Consumer.getmany),
+    (BatchConsumer, driver.Consumer, "seek_to_committed", base.Consumer.perform_seek),
+    (BatchConsumer, driver.Consumer, "_add_gap", base.Consumer._drain_messages),
+    (BatchConsumer, driver.Consumer, "force_commit", base.Consumer.commit),
+    (BatchConsumer, driver.Consumer, "verify_event_path", base.Consumer.verify_all_partitions_active),
+    (
+        BatchConsumerThread,
+        driver.AIOKafkaConsumerThread,
+        "_create_worker_consumer",
+        driver.AIOKafkaConsumerThread._create_consumer,
+    ),
+    (
+        BatchConsumerThread,
+        driver.AIOKafkaConsumerThread,
+        "_fetch_records",
+        driver.AIOKafkaConsumerThread.getmany,
+    ),
+    (LosslessProducer, driver.Producer, "_settings_extra", driver.Producer._new_producer),
+]
+
+
+@pytest.fixture
+def app() -> Application:
+    """Return an application that is not started."""
+    return Application(Settings(kafka_bootstrap_server="kafka://localhost:1"), Positions())
+
+
+def test_versions_are_those_the_hooks_were_made_for() -> None:
+    """Both are pinned exactly in setup.py; change the pins and these together."""
+    assert (version("faust-streaming"), version("aiokafka")) == ("0.15.3", "0.14.0")
+
+
+@pytest.mark.parametrize(("ours", "theirs", "name", "caller"), HOOKS, ids=[hook[2] for hook in HOOKS])
+def test_hooks_replace_what_is_there_and_is_called(
+    ours: type, theirs: type, name: str, caller: Callable[..., Any]
+) -> None:
+    """The method exists below ours, takes the same arguments, and its caller still calls it by that name."""
+    assert name in vars(ours)
+    expected = list(inspect.signature(getattr(theirs, name)).parameters)
+    assert list(inspect.signature(getattr(ours, name)).parameters) == expected
+    assert re.search(rf"\bself\.{name}\b", inspect.getsource(inspect.unwrap(caller)))
+
+
+def test_positions_are_asked_for_after_the_rebalance_is_complete() -> None:
+    """Taking over comes first, then the seek, then the flow of records."""
+    source = inspect.getsource(recovery.Recovery._resume_streams)
+    places = [source.index(step) for step in ("on_rebalance_complete", "perform_seek", "resume_flow")]
+    assert places == sorted(places)
+
+
+def test_application_uses_our_transport(app: Application) -> None:
+    """Consumer, thread and producer are ours."""
+    assert type(app.transport) is BatchTransport
+    assert type(app.consumer) is BatchConsumer
+    assert type(app.batch_consumer._thread) is BatchConsumerThread
+    assert type(app.producer) is LosslessProducer
+    assert app.batch_consumer.positions is app.positions
+
+
+def test_environment_does_not_overrule_the_application(
+    app: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faust reads its settings from variables such as these, before what the program says."""
+    monkeypatch.setenv("PROCESSING_GUARANTEE", "exactly_once")
+    monkeypatch.setenv("CONSUMER_AUTO_OFFSET_RESET", "latest")
+    assert app.conf.processing_guarantee.value == "at_least_once"
+    assert app.conf.consumer_auto_offset_reset == "none"
+    assert (app.conf.topic_disable_leader, app.conf.topic_allow_declare) == (True, False)
+    assert app.conf.table_standby_replicas == 0
+
+
+def test_consumer_reads_committed_records_only(app: Application) -> None:
+    """And does not wait long for an answer that has none."""
+
+    async def create() -> tuple[str, int]:
+        consumer = app.batch_consumer._thread._create_worker_consumer(app.transport)  # type: ignore[arg-type]
+        found = (consumer._isolation_level, consumer._fetch_max_wait_ms)
+        await consumer.stop()
+        return found
+
+    assert asyncio.run(create()) == ("read_committed", 100)
+    source = inspect.getsource(__import__("aiokafka").AIOKafkaConsumer.start)
+    assert "isolation_level=self._isolation_level" in source
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in source
+
+
+def test_producer_asks_for_all_replicas_and_no_doubles(app: Application) -> None:
+    """A batch that is lost must not be overtaken by those after it."""
+    producer = app.producer
+    assert isinstance(producer, LosslessProducer)
+    settings = {**producer._settings_default(), **producer._settings_extra()}
+    assert (settings["acks"], settings["enable_idempotence"]) == ("all", True)
+    assert settings["compression_type"] == "gzip"
+
+
+class FetchedFrom:
+    """An aiokafka consumer of which a fetch brings what it is told to, and reading comes to an offset."""
+
+    def __init__(self, fetched: dict[TopicPartition, list[Record]] | Exception, position: int) -> None:
+        self.fetched = fetched
+        self.position = position
+        self._closed = False
+        self._fetcher = self
+        self._subscription = self._subscriptions = self
+        self.subscription = self.assignment = self
+        self.sought: dict[TopicPartition, int] = {}
+
+    def fetch_context(self) -> Any:
+        """Return what aiokafka enters while fetching."""
+        return self
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    async def fetched_records(self, partitions: Any, timeout: Any = 0, max_records: Any = None) -> Any:
+        """Return what is fetched."""
+        if isinstance(self.fetched, Exception):
+            raise self.fetched
+        return self.fetched
+
+    def state_value(self, place: TopicPartition) -> FetchedFrom:
+        """Return the state of a partition."""
+        return self
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        """Note a seek."""
+        self.sought[place] = offset
+
+
+def test_stand_in_of_the_fetcher_has_its_method() -> None:
+    """The stand-in above is called as aiokafka's fetcher is."""
+    real = inspect.signature(fetcher.Fetcher.fetched_records).parameters
+    assert list(real) == list(inspect.signature(FetchedFrom.fetched_records).parameters)
+
+
+def fetch(app: Application, consumer: FetchedFrom) -> dict[tuple[str, int], list[Batch]]:
+    """Return what a fetch brings."""
+    found: dict[tuple[str, int], list[Batch]] = asyncio.run(
+        app.batch_consumer._thread._fetch_records(consumer, {TP(*PLACE)}, timeout=1.0, max_records=10)
+    )
+    return found
+
+
+def seek(app: Application, consumer: FetchedFrom, offset: int, number: int) -> None:
+    """Seek as after a rebalance."""
+    thread = app.batch_consumer._thread
+    thread._consumer = consumer
+    asyncio.run(thread._seek_to({PLACE: offset}, number))
+
+
+def test_a_fetch_is_one_batch_from_where_reading_was_to_where_it_came(app: Application) -> None:
+    """It covers offsets without records: markers before, between and after."""
+    consumer = FetchedFrom({TopicPartition(*PLACE): [Record(4), Record(6)]}, position=9)
+    seek(app, consumer, 0, number=3)
+    assert consumer.sought == {TopicPartition(*PLACE): 0}
+    (batch,) = fetch(app, consumer)[PLACE]
+    assert (batch.place, batch.base, batch.end, batch.seek) == (PLACE, 0, 9, 3)
+    assert [record.offset for record in batch.records] == [4, 6]
+    consumer.fetched, consumer.position = {TopicPartition(*PLACE): [Record(9)]}, 10
+    (batch,) = fetch(app, consumer)[PLACE]
+    assert (batch.base, batch.end) == (9, 10)
+
+
+def test_batches_fetched_before_any_seek_are_recognised(app: Application) -> None:
+    """Before it is told where, aiokafka begins to read at the committed offset."""
+    (batch,) = fetch(app, FetchedFrom({TopicPartition(*PLACE): [Record(4)]}, position=5))[PLACE]
+    assert app.positions.new_records(batch) is None
+
+
+def test_a_fetch_without_records_is_nothing(app: Application) -> None:
+    """Nothing is fetched, or there is no position yet."""
+    assert fetch(app, FetchedFrom({}, position=0)) == {}
+    assert fetch(app, FetchedFrom(NoOffsetForPartitionError(PLACE), position=0)) == {}
+
+
+def test_a_batch_passes_through_faust_untouched(app: Application) -> None:
+    """From the fetch to the value an agent sees; its offset is the last it covers."""
+    batch = Batch(PLACE, 4, 9, [Record(4), Record(6)], 1)
+    message = app.batch_consumer._to_message(TopicPartition(*PLACE), batch)
+    assert (message.topic, message.partition, message.offset) == ("input", 1, 8)
+    topic = app.topic("input", schema=BatchSchema())
+    event = asyncio.run(topic.decode(message, propagate=True))
+    assert event.value is batch
+
+
+def test_faust_keeps_no_books_that_grow(app: Application) -> None:
+    """Gaps are not noted, and acknowledgements are forgotten at each commit."""
+    consumer = app.batch_consumer
+    consumer._acked[TP(*PLACE)].append(5)
+    consumer._acked_index[TP(*PLACE)].add(5)
+    asyncio.run(consumer._add_gap(TP(*PLACE), 0, 10**12))
+    assert asyncio.run(consumer.force_commit()) is False
+    assert consumer._acked[TP(*PLACE)] == []
+    assert consumer._acked_index[TP(*PLACE)] == set()
+    assert not consumer._gap[TP(*PLACE)]

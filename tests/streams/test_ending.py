@@ -1,0 +1,69 @@
+"""How the process ends: one line and a code, from wherever it happens."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+SCRIPT = """
+import asyncio, logging, sys, threading
+from pg_streaming_machine_learning.errors import BrokerUnreachable
+from pg_streaming_machine_learning.streams.ending import ending_on_errors
+
+if "logged" in sys.argv:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+
+async def work():
+    with ending_on_errors("doing it"):
+        {body}
+
+thread = threading.Thread(target=lambda: asyncio.run(work()))
+thread.start()
+thread.join()
+print("went on")
+"""
+
+
+def run(body: str, *arguments: str) -> tuple[int, str]:
+    """Return exit code and output of a process that fails in a thread."""
+    command = [sys.executable, "-c", SCRIPT.format(body=body), *arguments]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("arguments", [("logged",), ()])
+def test_an_error_of_ours_is_one_line_and_its_code(arguments: tuple[str, ...]) -> None:
+    """With and without logging."""
+    code, output = run('raise BrokerUnreachable("no broker:\\n  nowhere")', *arguments)
+    assert code == 3
+    assert output.removeprefix("CRITICAL ") == "doing it: no broker: nowhere, ending with exit code 3\n"
+
+
+def test_a_defect_shows_where_it_is() -> None:
+    """Exit code 70, and a traceback for those who mend it."""
+    code, output = run("[][1]", "logged")
+    assert code == 70
+    assert output.startswith(
+        "CRITICAL doing it: IndexError: list index out of range, ending with exit code 70\n"
+    )
+    assert "Traceback" in output
+
+
+def test_being_cancelled_is_no_error() -> None:
+    """That is how Faust stops its agents."""
+    code, output = run("asyncio.current_task().cancel(); await asyncio.sleep(1)")
+    assert code == 0
+    assert output.endswith("went on\n")

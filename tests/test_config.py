@@ -1,0 +1,229 @@
+"""Settings are typed and checked once, and what is wrong is said in one line that helps."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import settings as settings_module
+from pg_streaming_machine_learning.config import Settings, setting_names
+from pg_streaming_machine_learning.errors import SettingsError
+
+ROOT = Path(__file__).parent.parent
+DOCUMENT = ROOT / "docs" / "settings.md"
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Yield the file of an importable settings module named `my_settings`."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path / "my_settings.py"
+    sys.modules.pop("my_settings", None)
+
+
+def default_of(name: str) -> Any:
+    """Return what a setting is if nobody says anything."""
+    declared = next(one for one in fields(Settings) if one.name.upper() == name)
+    return declared.default_factory() if declared.default_factory is not MISSING else declared.default
+
+
+def test_without_an_environment_everything_is_as_settings_py_says() -> None:
+    """`settings.py` has every setting, and its values are the defaults."""
+    assert Settings.load({}) == Settings()
+    written = {name: value for name, value in vars(settings_module).items() if name.isupper()}
+    assert written == {name: default_of(name) for name in setting_names()}
+
+
+def test_contract_names_have_the_contracts_defaults() -> None:
+    """The three settings of the contract, with the values other programs rely on."""
+    settings = Settings.load({})
+    assert settings.kafka_bootstrap_server == "kafka://localhost:9092"
+    assert settings.schema_registry_url == "http://localhost:8081"
+    assert settings.input_topic == "pg-streaming-labeled-data"
+
+
+def test_environment_comes_first() -> None:
+    """Every value can be overridden by a variable of the same name, and gets its type."""
+    settings = Settings.load(
+        {
+            "INPUT_TOPIC": "windows",
+            "WINDOW_SIZE_S": "10",
+            "WINDOW_HOP_S": "5",
+            "TOPICS_CREATE": "no",
+            "DECISION_THRESHOLD": "0.25",
+            "MODEL_PARAMETERS": '{"n_models": 3}',
+            "UNRELATED": "yes",
+        }
+    )
+    assert (settings.input_topic, settings.window_size_s, settings.window_hop_s) == ("windows", 10, 5)
+    assert (settings.topics_create, settings.decision_threshold) == (False, 0.25)
+    assert settings.model_parameters == {"n_models": 3}
+
+
+def test_a_module_of_ones_own_needs_only_what_differs(module: Path) -> None:
+    """`SIMPLE_SETTINGS` names it; what it leaves out has its default."""
+    module.write_text("SEED = 7\nMODEL_PARAMETERS = {'n_models': 3}\nLOGGING = {}\n", encoding="utf-8")
+    settings = Settings.load({"SIMPLE_SETTINGS": "my_settings"})
+    assert settings == Settings(seed=7, model_parameters={"n_models": 3})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KAFKA_BOOTSTRAP_SERVER", "http://localhost:9092"),
+        ("KAFKA_BOOTSTRAP_SERVER", "kafka://"),
+        ("KAFKA_BOOTSTRAP_SERVER", "localhost:99999"),
+        ("KAFKA_BOOTSTRAP_SERVER", "kafka://a:1,,b:2"),
+        ("SCHEMA_REGISTRY_URL", "localhost:8081"),
+        ("SCHEMA_REGISTRY_URL", "http://"),
+        ("SCHEMA_REGISTRY_URL", "http://host:port"),
+        ("INPUT_TOPIC", ""),
+        ("INPUT_TOPIC", "a topic"),
+        ("LOG_PARTITIONS", "0"),
+        ("LOG_PARTITIONS", "one"),
+        ("LOG_PARTITIONS", "1.5"),
+        ("TOPICS_CREATE", "maybe"),
+        ("TOPICS_CREATE", ""),
+        ("WINDOW_GRACE_S", "-1"),
+        ("DECISION_THRESHOLD", "1.5"),
+        ("DECISION_THRESHOLD", "nan"),
+        ("MODEL", ""),
+        ("MODEL_PARAMETERS", "[1]"),
+        ("MODEL_PARAMETERS", "{"),
+        ("WEB_PORT", "65536"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_expected(name: str, value: str) -> None:
+    """One line: setting, value, expectation."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({name: value})
+    message = str(caught.value)
+    assert message.startswith(f"{name} is {value!r}, expected ")
+    assert "\n" not in message
+    assert caught.value.exit_code == 2
+
+
+def test_a_module_with_a_wrong_type_is_refused(module: Path) -> None:
+    """Zero and one are no truth values in Python code, and text is no number of partitions."""
+    module.write_text("TOPICS_CREATE = 1\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"^TOPICS_CREATE is 1, expected true or false$"):
+        Settings.load({"SIMPLE_SETTINGS": "my_settings"})
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVER"),
+        ("INPUT_TOPICS", "INPUT_TOPIC"),
+        ("input_topic", "INPUT_TOPIC"),
+        ("WINDOW_SIZE", "WINDOW_SIZE_S"),
+        ("WINDOW_HOP", "WINDOW_HOP_S"),
+        ("WEB_PROT", "WEB_PORT"),
+        ("MODELS", "MODEL"),
+    ],
+)
+def test_a_name_that_is_nearly_a_setting_is_refused(name: str, nearest: str) -> None:
+    """A misspelt name would silently leave the default in force."""
+    expected = rf"^{name} in the environment is 'x', but there is no such setting, expected {nearest}$"
+    with pytest.raises(SettingsError, match=expected):
+        Settings.load({name: "x"})
+
+
+def test_a_near_miss_in_a_module_is_refused(module: Path) -> None:
+    """The same for names in Python code."""
+    module.write_text("SEEDS = 7\n", encoding="utf-8")
+    with pytest.raises(
+        SettingsError, match=r"^SEEDS in settings module 'my_settings' is 7, .* expected SEED$"
+    ):
+        Settings.load({"SIMPLE_SETTINGS": "my_settings"})
+
+
+@pytest.mark.parametrize(
+    "name", ["MODE", "PORT", "LOG_LEVEL", "TOPIC", "HOST", "WORK_DIR", "PWD", "KAFKA_HOME"]
+)
+def test_names_of_others_are_left_alone(name: str) -> None:
+    """A variable that only shares a word with a setting is none of our business."""
+    assert Settings.load({name: "x"}) == Settings()
+
+
+def test_a_near_miss_beside_the_setting_itself_is_left_alone() -> None:
+    """Another program may well read KAFKA_BOOTSTRAP_SERVERS."""
+    environment = {"KAFKA_BOOTSTRAP_SERVERS": "a:1", "KAFKA_BOOTSTRAP_SERVER": "b:2"}
+    assert Settings.load(environment).bootstrap_servers == "b:2"
+
+
+@pytest.mark.parametrize("text", ["import nothing_of_this_name\n", "1 / 0\n", "def\n"])
+def test_a_module_that_cannot_be_loaded_is_one_line(module: Path, text: str) -> None:
+    """Whatever a user's module raises."""
+    module.write_text(text, encoding="utf-8")
+    with pytest.raises(
+        SettingsError, match=r"^SIMPLE_SETTINGS is 'my_settings', which cannot be loaded"
+    ) as caught:
+        Settings.load({"SIMPLE_SETTINGS": "my_settings"})
+    assert "\n" not in str(caught.value)
+
+
+def test_hop_longer_than_size_is_refused() -> None:
+    """Readings between two windows would be in none."""
+    with pytest.raises(SettingsError, match=r"^WINDOW_HOP_S is 20, expected at most WINDOW_SIZE_S, 10:"):
+        Settings.load({"WINDOW_SIZE_S": "10", "WINDOW_HOP_S": "20"})
+
+
+def test_two_topics_with_one_name_are_refused() -> None:
+    """Reading what it writes, the worker would feed itself."""
+    with pytest.raises(SettingsError, match=r"^LOG_TOPIC is 'x', expected another topic than INPUT_TOPIC$"):
+        Settings.load({"INPUT_TOPIC": "x", "LOG_TOPIC": "x"})
+
+
+def test_addresses_come_in_the_form_each_library_takes() -> None:
+    """Kafka's addresses are accepted with and without scheme, separated as Faust or librdkafka have it."""
+    settings = Settings.load({"KAFKA_BOOTSTRAP_SERVER": "kafka://one:9092; two:9093,[::1]:9094"})
+    assert settings.kafka_bootstrap_server == "kafka://one:9092,kafka://two:9093,kafka://[::1]:9094"
+    assert settings.bootstrap_servers == "one:9092,two:9093,[::1]:9094"
+
+
+def test_inputs_are_those_switched_on() -> None:
+    """The features input is off until it has a topic."""
+    assert Settings().input_topics == {"labeled-data": "pg-streaming-labeled-data"}
+    assert Settings(features_topic="features").input_topics["features"] == "features"
+
+
+def test_description_names_everything_and_no_password() -> None:
+    """What is logged at the start."""
+    settings = Settings.load({"SCHEMA_REGISTRY_URL": "http://user:secret@registry:8081"})
+    lines = settings.describe()
+    assert [line.partition("=")[0] for line in lines] == setting_names()
+    assert "secret" not in " ".join(lines)
+    assert "SCHEMA_REGISTRY_URL=http://***@registry:8081" in lines
+
+
+def test_a_wrong_address_does_not_show_its_password() -> None:
+    """Error lines end up in logs too."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"SCHEMA_REGISTRY_URL": "ftp://user:secret@registry"})
+    assert "secret" not in str(caught.value)
+
+
+def test_document_has_every_setting_with_default_and_range() -> None:
+    """`docs/settings.md` is the table of this module."""
+    rows = re.findall(
+        r"^\| `([A-Z_]+)` \| (.+?) \| (.+?) \| .+ \|$", DOCUMENT.read_text("utf-8"), re.MULTILINE
+    )
+    declared = [
+        (one.name.upper(), shown(default_of(one.name.upper())), one.metadata["expected"])
+        for one in fields(Settings)
+    ]
+    assert rows == declared
+
+
+def shown(value: object) -> str:
+    """Return a default as the document has it."""
+    if value == "":
+        return "nothing"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"

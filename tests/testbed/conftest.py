@@ -1,0 +1,57 @@
+"""A small recording that is made up, so that every figure of it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pg_streaming_machine_learning.testbed.faults import Fault
+from pg_streaming_machine_learning.testbed.readings import METRICS
+from pg_streaming_machine_learning.testbed.recording import Recording
+
+START_MS = 1_700_000_000_000
+
+
+def recording_of(
+    requests: Sequence[tuple[int, int, int]],
+    *,
+    services: tuple[str, ...] = ("cart", "payment"),
+    faults: tuple[Fault, ...] = (),
+    minutes: float = 1.0,
+    quiet_minutes: float = 0.5,
+    readings: int = 3,
+) -> Recording:
+    """Return a recording of requests (service, milliseconds since the start, microseconds)."""
+    columns = np.array(sorted(requests, key=lambda request: request[1]), dtype=np.int64).reshape(-1, 3)
+    meta: dict[str, Any] = {
+        "minutes": minutes,
+        "quiet_minutes": quiet_minutes,
+        "customer_requests": len(columns),
+        "customer_requests_failed": 0,
+        "customer_requests_dropped": 0,
+    }
+    shape = (readings, len(services), len(METRICS))
+    return Recording(
+        services=services,
+        metrics=METRICS,
+        readings_ms=START_MS + 1000 * np.arange(1, readings + 1, dtype=np.int64),
+        readings=np.arange(np.prod(shape), dtype=np.float64).reshape(shape) / 8,
+        other_load_percent=np.linspace(0.0, 2.0, readings),
+        request_services=columns[:, 0].astype(np.uint8),
+        request_done_ms=START_MS + columns[:, 1],
+        request_us=columns[:, 2].copy(),
+        faults=faults,
+        start_ms=START_MS,
+        fault_free_until_ms=START_MS + round(quiet_minutes * 60_000),
+        seed=7,
+        meta=meta,
+    )
+
+
+@pytest.fixture(name="recording_of")
+def recording_of_fixture() -> Callable[..., Recording]:
+    """Return the function that makes up recordings."""
+    return recording_of

@@ -1,0 +1,141 @@
+"""The format of the log, which is never to change."""
+
+from __future__ import annotations
+
+import math
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pg_streaming_machine_learning.errors import LogFormatError
+from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetric, TraceUnit
+from pg_streaming_machine_learning.records.update import (
+    InputPartition,
+    Metric,
+    ProgressMark,
+    SourcePlace,
+    WindowUpdate,
+)
+from pg_streaming_machine_learning.wire.log import decode, encode_mark, encode_update, log_key
+
+UPDATE = WindowUpdate(
+    place=SourcePlace("in", 2, 1_000, 0),
+    host="web",
+    metric=Metric("MEMORY", "UTILIZATION", "PERCENT"),
+    window_start_ms=1_600_000_000_000,
+    statistics=(35.0, 45.0, 40.0, 5.0, 37.5, 40.0, 42.5, 0.0, -1.5, 0.25, 0.5),
+    label=1,
+)
+GOLDEN_UPDATE = bytes.fromhex(
+    "01 01"  # format, kind
+    "04 69 6e  04  d0 0f  00"  # topic, partition, offset, index
+    "06 77 65 62  06 00 10"  # host, metric, measure, unit
+    "80 80 f4 f6 90 5d"  # window start
+    "16"  # eleven statistics
+    "00 00 00 00 00 80 41 40  00 00 00 00 00 80 46 40  00 00 00 00 00 00 44 40  00 00 00 00 00 00 14 40"
+    "00 00 00 00 00 c0 42 40  00 00 00 00 00 00 44 40  00 00 00 00 00 40 45 40  00 00 00 00 00 00 00 00"
+    "00 00 00 00 00 00 f8 bf  00 00 00 00 00 00 d0 3f  00 00 00 00 00 00 e0 3f"
+    "00"  # no more of them
+    "02 02"  # label: the second branch, 1
+)
+MARK = ProgressMark(InputPartition("in", 2), partitions=3, event_ms=1_000, idle=True, sent_ms=2_000)
+GOLDEN_MARK = bytes.fromhex("01 02  04 69 6e  04  06  02 d0 0f  01  a0 1f")
+
+
+def test_the_golden_update() -> None:
+    assert encode_update(UPDATE).hex(" ") == GOLDEN_UPDATE.hex(" ")
+    assert decode(GOLDEN_UPDATE) == UPDATE
+
+
+def test_the_golden_mark() -> None:
+    assert encode_mark(MARK).hex(" ") == GOLDEN_MARK.hex(" ")
+    assert decode(GOLDEN_MARK) == MARK
+
+
+def test_an_update_is_keyed_by_its_host_and_a_mark_by_nothing() -> None:
+    assert log_key(UPDATE) == b"web"
+    assert log_key(MARK) is None
+
+
+int32 = st.integers(0, 2**31 - 1)
+int64 = st.integers(-(2**63), 2**63 - 1)
+updates = st.builds(
+    WindowUpdate,
+    place=st.builds(SourcePlace, st.text(), int32, int64, int32),
+    host=st.text(),
+    metric=st.builds(
+        Metric,
+        st.sampled_from([metric.value for metric in TraceMetric]),
+        st.sampled_from([measure.value for measure in TraceMeasure]),
+        st.sampled_from([unit.value for unit in TraceUnit]),
+    ),
+    window_start_ms=int64,
+    statistics=st.tuples(*[st.floats()] * 11),
+    label=st.none() | st.integers(0, 1),
+)
+marks = st.builds(
+    ProgressMark,
+    input=st.builds(InputPartition, st.text(), int32),
+    partitions=int32,
+    event_ms=st.none() | int64,
+    idle=st.booleans(),
+    sent_ms=int64,
+)
+
+
+@given(updates)
+def test_decoding_updates_undoes_encoding(update: WindowUpdate) -> None:
+    found = decode(encode_update(update))
+
+    assert isinstance(found, WindowUpdate)
+    assert bits(found.statistics) == bits(update.statistics)
+    assert without_nan(found) == without_nan(update)
+
+
+@given(marks)
+def test_decoding_marks_undoes_encoding(mark: ProgressMark) -> None:
+    assert decode(encode_mark(mark)) == mark
+
+
+@pytest.mark.parametrize("length", range(len(GOLDEN_UPDATE)))
+def test_a_cut_record_is_an_error(length: int) -> None:
+    with pytest.raises(LogFormatError, match="record of the log"):
+        decode(GOLDEN_UPDATE[:length])
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (b"", "begins with nothing, expected format version 01"),
+        (b"\x02" + GOLDEN_MARK[1:], "begins with 02 02, expected format version 01"),
+        (b"\x01\x03" + GOLDEN_MARK[2:], "has kind 3, expected 1 or 2"),
+        (GOLDEN_MARK + b"\x00", "is damaged: 1 bytes left over"),
+        (GOLDEN_UPDATE.replace(b"web\x06\x00\x10", b"web\x0e\x00\x10"), "has symbol 7 of 7"),
+        (GOLDEN_UPDATE.replace(b"web\x06\x00\x10", b"web\x01\x00\x10"), "has symbol -1 of 7"),
+    ],
+)
+def test_what_this_release_cannot_read_is_an_error(value: bytes, message: str) -> None:
+    with pytest.raises(LogFormatError, match=message):
+        decode(value)
+
+
+@given(st.binary() | st.binary().map(lambda body: b"\x01\x01" + body) | st.binary().map(b"\x01\x02".__add__))
+def test_any_other_bytes_are_an_error(value: bytes) -> None:
+    """Or a record by chance."""
+    try:
+        record = decode(value)
+    except LogFormatError:
+        return
+    assert isinstance(record, WindowUpdate | ProgressMark)
+
+
+def bits(statistics: tuple[float, ...]) -> bytes:
+    return struct.pack(f"<{len(statistics)}d", *statistics)
+
+
+def without_nan(update: WindowUpdate) -> list[object]:
+    """Return the update as a list that equals itself."""
+    values = [None if math.isnan(value) else value for value in update.statistics]
+    return [update.place, update.host, update.metric, update.window_start_ms, values, update.label]
