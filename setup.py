@@ -90,6 +90,7 @@ setup(
             "ruff==0.17.5",
             "types-jsonschema>=4.23,<5",
             "types-psutil>=7.0,<8",
+            "types-setuptools",
             "types-PyYAML>=6.0.12,<7",
         ],
     },

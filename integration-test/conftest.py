@@ -112,6 +112,8 @@ def worker(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
 
         def start(place: Place, **settings: str) -> Worker:
             log = tmp_path / f"worker-{next(_NUMBERS)}.log"
-            return stack.enter_context(Worker(place.settings | settings, log))
+            running = stack.enter_context(Worker(place.settings | settings, log))
+            running.start()
+            return running
 
         yield start

@@ -63,7 +63,7 @@ def expected_predictions(
     seen = {0: 0, 1: 0}
     predictions = []
     for window in sorted(windows, key=lambda each: (each.end_ms, each.host)):
-        features = features_of(window, host_as_feature=host_as_feature)
+        features: dict[Any, Any] = features_of(window, host_as_feature=host_as_feature)
         probability = classifier.predict_proba_one(dict(features)).get(1, 0.0)
         probability = 0.0 if math.isnan(probability) else max(0.0, min(1.0, float(probability)))
         predictions.append(
@@ -94,9 +94,9 @@ def expected_predictions(
     return predictions
 
 
-def features_of(window: FinalWindow, *, host_as_feature: bool = False) -> dict[str, float | str]:
+def features_of(window: FinalWindow, *, host_as_feature: bool = False) -> dict[Any, Any]:
     """Return the features of a window: what is missing or NaN is not there."""
-    features: dict[str, float | str] = {}
+    features: dict[Any, Any] = {}
     for symbols in sorted(window.metrics, key=".".join):
         for name, value in zip(NAMES, window.metrics[symbols], strict=True):
             if not math.isnan(value) and abs(value) <= 1e100:

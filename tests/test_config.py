@@ -137,9 +137,9 @@ def test_a_name_that_is_nearly_a_setting_is_refused(name: str, nearest: str) -> 
 
 def test_a_near_miss_in_a_module_is_refused(module: Path) -> None:
     """The same for names in Python code."""
-    module.write_text("SEEDS = 7\n", encoding="utf-8")
+    module.write_text("WINDOW_SIZE = 7\n", encoding="utf-8")
     with pytest.raises(
-        SettingsError, match=r"^SEEDS in settings module 'my_settings' is 7, .* expected SEED$"
+        SettingsError, match=r"^WINDOW_SIZE in settings module 'my_settings' is 7, .* expected WINDOW_SIZE_S$"
     ):
         Settings.load({"SIMPLE_SETTINGS": "my_settings"})
 

@@ -13,6 +13,7 @@ from pg_streaming_machine_learning.learning.models import ModelSpec
 from pg_streaming_machine_learning.records.prediction import LateUpdate
 from pg_streaming_machine_learning.records.update import (
     InputPartition,
+    LogRecord,
     Metric,
     ProgressMark,
     SourcePlace,
@@ -104,7 +105,7 @@ def test_closed_windows_come_by_end_then_by_host(inputs: Inputs) -> None:
 def test_a_late_update_is_counted_and_told_but_not_used(inputs: Inputs) -> None:
     """With how late it was."""
     engine = Engine(config())
-    records = [inputs.update(label=0), inputs.mark(CLOSING_MS + 7), inputs.update(label=1)]
+    records: list[LogRecord] = [inputs.update(label=0), inputs.mark(CLOSING_MS + 7), inputs.update(label=1)]
     assert len(engine.process([*records, inputs.mark(CLOSING_MS + 20)])) == 1
     assert engine.counts == EngineCounts(2, 0, 1, 1, 1, 1)
     assert engine.take_late() == [LateUpdate("web", CPU, 0, 7)]
@@ -129,7 +130,7 @@ def test_an_update_sent_twice_counts_once(inputs: Inputs) -> None:
 
 def test_a_stream_that_stops_closes_its_last_windows(inputs: Inputs) -> None:
     engine = Engine(config())
-    records = [inputs.update(), inputs.update(start_ms=HOP_MS), inputs.mark(HOP_MS)]
+    records: list[LogRecord] = [inputs.update(), inputs.update(start_ms=HOP_MS), inputs.mark(HOP_MS)]
     assert engine.process(records) == []
     assert len(engine.process([inputs.mark(HOP_MS, idle=True)])) == 2
     assert engine.open_windows == 0
@@ -184,7 +185,7 @@ def test_a_wrong_model_is_an_error_at_once() -> None:
 
 def test_the_watermark_and_the_open_windows_can_be_read(inputs: Inputs) -> None:
     engine = Engine(config())
-    assert engine.watermark_ms is None
+    assert Engine(config()).watermark_ms is None
     engine.process([inputs.update(), inputs.update("db"), inputs.mark(123)])
     assert (engine.watermark_ms, engine.open_windows) == (123, 2)
 

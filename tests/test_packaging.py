@@ -93,7 +93,7 @@ def test_data_of_the_package_is_installed() -> None:
     data = {
         path
         for path in PACKAGE.rglob("*")
-        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
+        if path.is_file() and path.suffix != ".py" and not {"__pycache__", ".cache"} & set(path.parts)
     }
     assert data - installed == set()
     assert (PACKAGE / "py.typed") in installed

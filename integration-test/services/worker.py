@@ -20,7 +20,7 @@ ENDS_WITHIN_S = 10.0
 
 
 class Worker:
-    """A worker process; use it as a context, from which it never gets away alive.
+    """A worker process; use it as a context, which it does not outlive.
 
     Parameters
     ----------
@@ -36,7 +36,6 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Worker:
-        self.start()
         return self
 
     def __exit__(

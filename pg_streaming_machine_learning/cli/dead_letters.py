@@ -38,7 +38,7 @@ def _selection_options(command: _Command) -> _Command:
     return command
 
 
-@click.group("dead-letters")
+@click.group("dead-letters", short_help="List refused records, and send them back.")
 def dead_letters() -> None:
     """List records the worker refused, and send chosen ones back to where they came from.
 
@@ -54,7 +54,7 @@ def dead_letters() -> None:
     """  # noqa: D301
 
 
-@dead_letters.command("list")
+@dead_letters.command("list", short_help="List them: where they came from, and why.")
 @_selection_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_(reasons: tuple[str, ...], topics: tuple[str, ...], offsets: tuple[str, ...], as_json: bool) -> None:
@@ -72,7 +72,7 @@ def list_(reasons: tuple[str, ...], topics: tuple[str, ...], offsets: tuple[str,
     click.echo(_counts(letters), err=True)
 
 
-@dead_letters.command()
+@dead_letters.command(short_help="Send them back to where they came from.")
 @_selection_options
 @click.option("--all", "everything", is_flag=True, help="All of them.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be sent.")

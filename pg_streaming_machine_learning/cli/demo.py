@@ -20,7 +20,7 @@ SPEED = 80.0
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="Show everything at work, on recorded data.")
 @click.option(
     "--recording",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -69,7 +69,7 @@ def demo(ctx: click.Context, **options: Any) -> None:
     ctx.exit(run_demo(DemoOptions(**options), Console()))
 
 
-@demo.command()
+@demo.command(short_help="Make a recording of your own.")
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--minutes", type=click.FloatRange(min=0, min_open=True), default=65.0, show_default=True, help="Length."
@@ -98,5 +98,5 @@ def record(out: Path, minutes: float, quiet_minutes: float, seed: int) -> None:
 
     try:
         record_testbed(out, minutes=minutes, quiet_minutes=quiet_minutes, seed=seed, progress=click.echo)
-    except (OSError, RuntimeError, ValueError) as error:
+    except OSError as error:
         raise RecordingError(str(error)) from error

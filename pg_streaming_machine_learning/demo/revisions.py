@@ -141,11 +141,7 @@ class RecordedWindows:
         RecordingError
             If there is none, or it cannot be read.
         """
-        try:
-            recording = Recording.load(path)
-        except (OSError, ValueError, KeyError) as error:
-            raise RecordingError(f"there is no recording that can be read in {path}: {error}") from error
-        return cls(recording, minutes=minutes)
+        return cls(Recording.load(path), minutes=minutes)
 
     @property
     def hosts(self) -> tuple[str, ...]:

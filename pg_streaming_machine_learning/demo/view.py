@@ -149,7 +149,7 @@ def clock(span_ms: int) -> str:
 def _hosts(board: Board) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("host", style="bold", min_width=10)
-    table.add_column("probability of a bottleneck", min_width=_BAR_CELLS + 5)
+    table.add_column("bottleneck probability", min_width=_BAR_CELLS + 5)
     table.add_column("said", min_width=4)
     table.add_column("true", min_width=4)
     table.add_column(Text.assemble("its last windows, ", ("truly slow", "red")), min_width=TRAIL)

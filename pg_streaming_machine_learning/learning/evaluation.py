@@ -1,5 +1,7 @@
 """How well the model does, since the start and of late, beside what needs no model."""
 
+# mypy: untyped-calls-exclude=river
+
 from __future__ import annotations
 
 import math

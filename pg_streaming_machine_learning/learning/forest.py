@@ -1,5 +1,7 @@
 """river's adaptive random forest, made fit for features that come and go."""
 
+# mypy: untyped-calls-exclude=river
+
 from __future__ import annotations
 
 import math
@@ -132,7 +134,7 @@ class _AdaptiveLeaf(_Subspace, RandomLeafNaiveBayesAdaptive):
         HTLeaf.learn_one(self, x, y, w=w, tree=tree)
 
 
-_LEAVES = {"mc": _MajorityLeaf, "nb": _BayesLeaf, "nba": _AdaptiveLeaf}
+_LEAVES: dict[str, Any] = {"mc": _MajorityLeaf, "nb": _BayesLeaf, "nba": _AdaptiveLeaf}
 
 
 class _Tree(BaseTreeClassifier):
@@ -144,10 +146,11 @@ class _Tree(BaseTreeClassifier):
 
     def _new_leaf(self, initial_stats: dict[Any, float] | None = None, parent: Any = None) -> BaseRandomLeaf:
         depth = 0 if parent is None else parent.depth + 1
-        leaf = _LEAVES[self.leaf_prediction]
-        return leaf(initial_stats or {}, depth, self.splitter, self.max_features, self.rng)
+        kind = _LEAVES[self.leaf_prediction]
+        leaf: BaseRandomLeaf = kind(initial_stats or {}, depth, self.splitter, self.max_features, self.rng)
+        return leaf
 
-    def learn_one(self, x: dict[str, Any], y: Any, *, w: float = 1.0) -> None:
+    def learn_one(self, x: dict[Any, Any], y: Any, *, w: float = 1.0) -> None:
         super().learn_one(x, y, w=w)
         self._learned += 1
         if self._learned % self.memory_estimate_period == 0:

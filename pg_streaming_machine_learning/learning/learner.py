@@ -75,7 +75,8 @@ class Learner:
         """Learn a sample if it has a label; return whether it had one."""
         if sample.label is None:
             return False
-        self._model.learn_one(dict(sample.features), sample.label)
+        features: dict[Any, Any] = dict(sample.features)
+        self._model.learn_one(features, sample.label)
         self._learned[sample.label] += 1
         return True
 
@@ -114,7 +115,7 @@ class Learner:
         self._learned = list(state["learned"])
 
 
-def probability_of_bottleneck(model: base.Classifier, features: dict[str, Any]) -> float:
+def probability_of_bottleneck(model: base.Classifier, features: dict[Any, Any]) -> float:
     """Return a model's probability of class 1, always a number from 0.0 to 1.0.
 
     Parameters

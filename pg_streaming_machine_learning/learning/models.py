@@ -1,5 +1,7 @@
 """The setting `MODEL` → a river classifier, seeded, and wrapped in what it needs."""
 
+# mypy: untyped-calls-exclude=river
+
 from __future__ import annotations
 
 import difflib
@@ -10,8 +12,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-import river
 from river import base, forest
+from river.__version__ import __version__ as river_version
 
 from pg_streaming_machine_learning import __version__
 from pg_streaming_machine_learning.errors import ModelError
@@ -87,7 +89,7 @@ def create_model(spec: ModelSpec, seed: int) -> base.Classifier:
 
 def model_version() -> str:
     """Return the versions of all that makes a prediction, the same on every machine and at any time."""
-    return f"{__version__}/river {river.__version__}/g{_GENERATION}"
+    return f"{__version__}/river {river_version}/g{_GENERATION}"
 
 
 def _find(path: str) -> type[base.Classifier]:
@@ -100,7 +102,7 @@ def _find(path: str) -> type[base.Classifier]:
             f"MODEL is {path!r}, but there is no module {module_name!r}; expected the dotted path of a river "
             f"classifier, such as {DEFAULT_MODEL!r}"
         ) from error
-    kind = getattr(module, name, None)
+    kind: Any = getattr(module, name, None)
     if kind is None:
         nearest = difflib.get_close_matches(name, dir(module), n=1)
         hint = f"; did you mean {module_name}.{nearest[0]}" if nearest else ""
@@ -109,7 +111,8 @@ def _find(path: str) -> type[base.Classifier]:
         raise ModelError(f"MODEL is {path!r}, which is no river classifier")
     if issubclass(kind, base.MultiLabelClassifier) or inspect.isabstract(kind):
         raise ModelError(f"MODEL is {path!r}, which is no classifier of single labels that can be created")
-    return kind
+    found: type[base.Classifier] = kind
+    return found
 
 
 def _build(kind: type[base.Classifier], spec: ModelSpec, parameters: dict[str, Any]) -> base.Classifier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +15,7 @@ _CLIP = 8.0
 """A value further from the mean than so many deviations counts as so many: one outlier ruins no model."""
 
 
-class Standardized(base.Wrapper, base.Classifier):
+class Standardized(base.Wrapper[base.Classifier], base.Classifier):
     """A classifier behind running standardisation, imputation and indicators.
 
     Numbers are scaled by the running mean and deviation of their feature. A feature that is missing gets its
@@ -89,7 +90,7 @@ class Standardized(base.Wrapper, base.Classifier):
     def _scaled(self, name: Any, value: float) -> float:
         """Return how many deviations a value is from its feature's mean."""
         count, mean, squares = self._moments[name]
-        deviation = (squares / count) ** 0.5
+        deviation = math.sqrt(squares / count)
         if deviation == 0.0:
             return 0.0
         return max(-_CLIP, min(_CLIP, (value - mean) / deviation))

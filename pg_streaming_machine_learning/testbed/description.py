@@ -41,7 +41,7 @@ Times are milliseconds since the epoch, UTC.
 
 | file | holds |
 | --- | --- |
-| `requests.npz.xz` | each request at each service: service, time of answer (ms), response time (µs) since the \
+| `requests.npz.xz` | requests at each service: service, time of answer (ms), response time (µs) since the \
 caller sent it; read it with `Recording.load` |
 | `readings.csv.gz` | `timestamp_ms`, `other_load_percent`, then `<service>.<METRIC>`, once a second |
 | `truth.csv` | faults: kind, metric to blame, service, when it began to grow, was full, ended |
@@ -68,9 +68,10 @@ def _metrics(recording: Recording) -> str:
     lines += [f"| {name} | {unit} |" for name, unit in zip(recording.metrics, METRIC_UNITS, strict=True)]
     lines += [
         "",
-        "CPU, memory (resident) and disk are read from outside of the process; NETWORK_IN and NETWORK_OUT are",
-        "counted by the service itself, as server and as client: bodies, and an estimate of heads. The other",
-        "load is what the machine did besides the services and the recorder, percent of all cores.",
+        "CPU, memory (resident) and disk are read from outside of the process; the disk is hardly ever read,",
+        "all is cached. NETWORK_IN and NETWORK_OUT are counted by the service itself, as server and as client:",
+        "bodies, and an estimate of heads. The other load is what the machine did besides the services and",
+        "the recorder, percent of all cores; the kernel's part of writing to disk is in it.",
         "",
     ]
     return "\n".join(lines)
@@ -139,8 +140,10 @@ def _faults(recording: Recording, windows: SlowWindows) -> str:
     return "\n".join(lines)
 
 
-def _outcome(recording: Recording, windows: SlowWindows, faults: Sequence[Fault]) -> tuple[str, str, str, str]:
-    """Return how many faults there are, made their own and any service slow, and the median time until then."""
+def _outcome(
+    recording: Recording, windows: SlowWindows, faults: Sequence[Fault]
+) -> tuple[str, str, str, str]:
+    """Return how many faults there are, how many made their own and any service slow, and how late."""
     until_slow_s: list[float] = []
     any_slow = 0
     for fault in faults:

@@ -29,7 +29,9 @@ _OCCUPANCY_AND_CAP: dict[FaultKind, tuple[float, float]] = {
 """Share of time the scarce thing is taken at mean load, and most response times added."""
 
 _LEAKED_BYTES = 87  # With its header such an object takes 120 bytes.
-_SCANNED_PER_MS = 15_000  # What a search passes in a millisecond; measured, with the caches of a busy machine.
+_SCANNED_PER_MS = (
+    15_000  # What a search passes in a millisecond; measured, with the caches of a busy machine.
+)
 _SOUGHT = b"not leaked"
 
 _BLOCK = b"\0" * 4096

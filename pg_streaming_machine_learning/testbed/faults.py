@@ -133,7 +133,7 @@ def plan_faults(
     ()
     """
     bounds = times if times is not None else FaultTimes()
-    generator = random.Random(f"faults {seed}")  # noqa: S311
+    generator = random.Random(f"faults {seed}")
     kinds = _rounds(generator, tuple(FaultKind))
     services = _rounds(generator, SERVICES)
     faults: list[Fault] = []

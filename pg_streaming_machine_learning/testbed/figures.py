@@ -115,7 +115,7 @@ def fault_free(recording: Recording, windows: SlowWindows) -> NDArray[np.bool_]:
 
 
 def between_faults(recording: Recording, windows: SlowWindows) -> NDArray[np.bool_]:
-    """Return which later windows touch no fault and begin at least 10 s after the last, shape (n_windows,)."""
+    """Return which later windows touch no fault nor the 10 s after one, shape (n_windows,)."""
     quiet = ~fault_free(recording, windows)
     for fault in recording.faults:
         touched = windows.starts_ms + windows.size_ms > recording.start_ms + fault.ramp_start_ms

@@ -33,6 +33,7 @@ class ShopProcesses:
 
     def __init__(self) -> None:
         self._processes: list[Process] = []
+        self._reported = asyncio.Event()
         self.ports: dict[str, int] = {}
         self.reports: dict[str, list[dict[str, Any]]] = {service: [] for service in SERVICES}
 
@@ -61,15 +62,19 @@ class ShopProcesses:
     async def __aexit__(self, *error: object) -> None:
         await self._end()
 
-    async def order(
-        self, faults: Sequence[Fault], start_ms: int, seed: int, directory: Path
-    ) -> None:
+    async def order(self, faults: Sequence[Fault], start_ms: int, seed: int, directory: Path) -> None:
         """Tell every service what it is and where the others are."""
         for service, process in zip(SERVICES, self._processes, strict=True):
             orders = Orders(service, self.ports, tuple(faults), start_ms, seed, str(directory))
             stdin = _stdin(process)
             stdin.write(orders.to_line())
             await stdin.drain()
+
+    async def has_reported(self, count: int) -> None:
+        """Wait until every service has reported so many times; somebody must `listen` meanwhile."""
+        while min(map(len, self.reports.values())) < count:
+            self._reported.clear()
+            await self._reported.wait()
 
     async def listen(self) -> None:
         """Gather the reports of all services until they end."""
@@ -93,16 +98,21 @@ class ShopProcesses:
     async def _listen_to(self, service: str, process: Process) -> None:
         while line := await _stdout(process).readline():
             self.reports[service].append(json.loads(line))
+            self._reported.set()
 
     async def _end(self) -> None:
         for process in self._processes:
             _stdin(process).close()
-        for process in self._processes:
-            try:
-                await asyncio.wait_for(process.wait(), _END_TIMEOUT_S)
-            except asyncio.TimeoutError:
-                process.kill()
-                await process.wait()
+        await asyncio.gather(*(_ended(process) for process in self._processes))
+
+
+async def _ended(process: Process) -> None:
+    """Wait until a process has ended, which it does by itself or is made to."""
+    try:
+        await asyncio.wait_for(process.wait(), _END_TIMEOUT_S)
+    except asyncio.TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 async def _told_port(service: str, process: Process) -> int:

@@ -107,7 +107,9 @@ class Recording:
         try:
             return cls._load(path)
         except _DAMAGE as error:
-            raise RecordingError(f"recording {str(path)!r} cannot be read: {error!r}") from error
+            raise RecordingError(
+                f"recording {str(path)!r} cannot be read: {type(error).__name__}: {error}"
+            ) from error
 
     @classmethod
     def _load(cls, path: Path) -> Recording:
@@ -157,7 +159,7 @@ class Recording:
     def _readings_table(self) -> str:
         names = [f"{service}.{metric}" for service in self.services for metric in self.metrics]
         lines = [",".join(("timestamp_ms", "other_load_percent", *names))]
-        flat = self.readings.reshape(len(self.readings), -1)
+        flat = self.readings.reshape(len(self.readings), len(names))
         for at_ms, other, row in zip(self.readings_ms, self.other_load_percent, flat, strict=True):
             lines.append(",".join((str(int(at_ms)), _cell(other), *map(_cell, row))))
         return "\n".join(lines) + "\n"

@@ -51,7 +51,7 @@ class ShopService:
         self._urls = {name: f"http://127.0.0.1:{port}/" for name, port in orders.ports.items()}
         self._effects = effects
         self._session = session
-        self._random = random.Random(f"{orders.service} {orders.seed}")  # noqa: S311
+        self._random = random.Random(f"{orders.service} {orders.seed}")
         self._answered: list[tuple[int, int]] = []
         self._in_bytes = 0
         self._out_bytes = 0

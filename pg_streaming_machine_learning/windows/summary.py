@@ -58,7 +58,7 @@ def summarize(readings: Sequence[float]) -> tuple[float, ...]:
     mean = _mean(readings)
     deviations = [reading - mean for reading in readings]
     variance = _variance(deviations)
-    shape = (_skewness(deviations, variance), _kurtosis(deviations, variance))
+    shape = (_skewness(deviations, variance), _kurtosis(readings))
     return (least, greatest, mean, math.sqrt(variance), *quarters, *shape, *_line(readings))
 
 
@@ -127,11 +127,22 @@ def _skewness(deviations: Sequence[float], variance: float) -> float:
     return n / ((n - 1) * (n - 2)) * _ratio(cubes, variance * math.sqrt(variance))
 
 
-def _kurtosis(deviations: Sequence[float], variance: float) -> float:
-    """Excess kurtosis by the n - 1 deviation; NaN for fewer than 4 values."""
-    n = len(deviations)
+def _kurtosis(readings: Sequence[float]) -> float:
+    """Excess kurtosis by the n - 1 deviation; NaN for fewer than 4 values.
+
+    Unlike the other statistics it takes mean and variance from running updates.
+    """
+    n = len(readings)
     if n < 4:
         return _NAN
+    mean = squares = 0.0
+    for count, reading in enumerate(readings, 1):
+        deviation = reading - mean
+        step = deviation / count
+        mean += step
+        squares += (count - 1) * deviation * step
+    variance = squares / (n - 1)
+    deviations = [reading - mean for reading in readings]
     fourths = _total((deviation * deviation) * (deviation * deviation) for deviation in deviations)
     factor = n * (n + 1) / ((n - 1) * (n - 2) * (n - 3))
     return factor * _ratio(fourths, variance * variance) - 3 * (n - 1) ** 2 / ((n - 2) * (n - 3))

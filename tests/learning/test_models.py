@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 import pytest
-import river
 from river import base, linear_model, tree
+from river.__version__ import __version__ as river_version
 
 from pg_streaming_machine_learning import __version__
 from pg_streaming_machine_learning.errors import ModelError
@@ -68,7 +68,7 @@ def test_the_same_seed_makes_the_same_model() -> None:
         model = create_model(ModelSpec(parameters={"n_models": 3, "grace_period": 10}), seed)
         answers = []
         for n in range(80):
-            x = {"cpu": float(n % 7), "memory": float(n % 5)}
+            x: dict[Any, Any] = {"cpu": float(n % 7), "memory": float(n % 5)}
             answers.append(model.predict_proba_one(x))
             model.learn_one(x, int(n % 7 > 3))
         return answers
@@ -96,7 +96,7 @@ def test_rivers_classifiers_work_with_features_that_come_and_go(path: str) -> No
     model = create_model(ModelSpec(path), seed=1)
     assert isinstance(model, base.Classifier)
     for n in range(60):
-        x: dict[str, Any] = {"cpu": float(n % 7), "host": f"host {n % 3}"} if n % 2 else {"memory": n * 1e9}
+        x: dict[Any, Any] = {"cpu": float(n % 7), "host": f"host {n % 3}"} if n % 2 else {"memory": n * 1e9}
         model.predict_one(x)
         model.learn_one(x, n % 2)
     model.predict_one({})
@@ -143,4 +143,4 @@ def test_wrong_parameters_are_one_clear_line(parameters: dict[str, Any], message
 
 
 def test_the_version_names_all_that_makes_a_prediction() -> None:
-    assert model_version() == f"{__version__}/river {river.__version__}/g1"
+    assert model_version() == f"{__version__}/river {river_version}/g1"

@@ -1,5 +1,7 @@
 """What models other than trees need."""
 
+# mypy: untyped-calls-exclude=river
+
 from __future__ import annotations
 
 import math
@@ -26,7 +28,7 @@ def check_cases() -> Iterator[Any]:
             yield pytest.param(model, check, id=f"{model.classifier}-{check.__name__}-{number}")
 
 
-@pytest.mark.parametrize(("model", "check"), check_cases())
+@pytest.mark.parametrize(("model", "check"), list(check_cases()))
 def test_rivers_own_checks_pass(model: Standardized, check: Callable[[Any], None]) -> None:
     """Without a skip, around models of three kinds."""
     if check.__name__ in model.classifier._unit_test_skips():
@@ -37,9 +39,9 @@ def test_rivers_own_checks_pass(model: Standardized, check: Callable[[Any], None
 class Spy(linear_model.LogisticRegression):
     """A model that keeps what it was given."""
 
-    def learn_one(self, x: dict[Any, Any], y: Any, **kwargs: Any) -> None:
+    def learn_one(self, x: Any, y: Any, w: Any = 1.0) -> None:
         self.given = dict(x)
-        super().learn_one(x, y, **kwargs)
+        super().learn_one(x, y, w)
 
 
 def given_after(samples: list[dict[str, Any]], **parameters: Any) -> dict[str, Any]:
@@ -75,7 +77,7 @@ def test_text_becomes_an_indicator() -> None:
 
 
 def test_without_scaling_numbers_and_gaps_stay() -> None:
-    samples = [{"cpu": 2.5, "memory": 9}, {"cpu": 4.5, "host": "web"}]
+    samples: list[dict[str, Any]] = [{"cpu": 2.5, "memory": 9}, {"cpu": 4.5, "host": "web"}]
     assert given_after(samples, scaling=False) == {"cpu": 4.5, "host=web": 1.0}
 
 

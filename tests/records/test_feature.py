@@ -15,7 +15,7 @@ def test_a_labeled_feature_is_a_feature_and_a_label() -> None:
 
 
 def test_statistics_come_in_the_order_of_the_fields() -> None:
-    values = tuple(float(number) for number in range(11))
+    values = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
 
     assert Feature(*values).statistics() == values
     assert LabeledFeature(*values, label=1).statistics() == values

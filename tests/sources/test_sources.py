@@ -46,10 +46,11 @@ UPDATE = WindowUpdate(
 )
 
 
-def test_the_table_has_each_source_under_its_name() -> None:
-    assert {name: source.name for name, source in SOURCES.items()} == {
-        "labeled-data": "labeled-data",
-        "features": "features",
+def test_the_sources_are_made_by_name(sources: dict[str, Source]) -> None:
+    assert list(SOURCES) == ["labeled-data", "features"]
+    assert {topic: source.name for topic, source in sources.items()} == {
+        "labeled": "labeled-data",
+        "plain": "features",
     }
 
 

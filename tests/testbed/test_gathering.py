@@ -14,7 +14,9 @@ START_MS = 100_000
 IDLE = (0.0, 50.0, 0.0, 0.0)
 
 
-def report(at_ms: int, answered: list[tuple[int, int]], in_bytes: int = 0, out_bytes: int = 0) -> dict[str, Any]:
+def report(
+    at_ms: int, answered: list[tuple[int, int]], in_bytes: int = 0, out_bytes: int = 0
+) -> dict[str, Any]:
     return {"at_ms": at_ms, "answered": answered, "in_bytes": in_bytes, "out_bytes": out_bytes}
 
 
@@ -29,7 +31,11 @@ def test_requests_of_all_services_are_sorted_by_time_of_answer() -> None:
         cart=[report(101_000, [(100_700, 3_000)])],
     )
     recording = gather(PLAN, START_MS, reports, [], {})
-    assert [recording.services[index] for index in recording.request_services] == ["gateway", "cart", "gateway"]
+    assert [recording.services[index] for index in recording.request_services] == [
+        "gateway",
+        "cart",
+        "gateway",
+    ]
     assert list(recording.request_done_ms) == [100_500, 100_700, 100_900]
     assert list(recording.request_us) == [9_000, 3_000, 8_000]
 

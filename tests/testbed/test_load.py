@@ -24,8 +24,10 @@ def test_bursts_keep_their_bounds() -> None:
     """Bursts last 4 to 10 s, 30 to 90 s apart."""
     bursts = plan_bursts(3, 10_000, LoadShape())
     lengths_s, gaps_s = bursts[:, 1] - bursts[:, 0], bursts[1:, 0] - bursts[:-1, 1]
-    assert 4 <= lengths_s.min() and lengths_s.max() <= 10
-    assert 30 <= gaps_s.min() and gaps_s.max() <= 90
+    assert lengths_s.min() >= 4
+    assert lengths_s.max() <= 10
+    assert gaps_s.min() >= 30
+    assert gaps_s.max() <= 90
 
 
 def test_short_load_has_no_bursts() -> None:
@@ -39,14 +41,16 @@ def test_arrivals_ascend_within_the_load() -> None:
     """Customers are sent in order of time."""
     arrivals = plan_arrivals(1, 100.0)
     assert np.all(np.diff(arrivals.times_s) >= 0)
-    assert arrivals.times_s[0] >= 0 and arrivals.times_s[-1] < 100
+    assert arrivals.times_s[0] >= 0
+    assert arrivals.times_s[-1] < 100
     assert len(arrivals.kinds) == len(arrivals.times_s)
 
 
 def test_equal_seeds_give_equal_arrivals() -> None:
     """The load is made from its seed alone; another seed gives another."""
     first, again, other = plan_arrivals(1, 60.0), plan_arrivals(1, 60.0), plan_arrivals(2, 60.0)
-    assert np.array_equal(first.times_s, again.times_s) and np.array_equal(first.kinds, again.kinds)
+    assert np.array_equal(first.times_s, again.times_s)
+    assert np.array_equal(first.kinds, again.kinds)
     assert not np.array_equal(first.times_s[:50], other.times_s[:50])
 
 

@@ -28,14 +28,13 @@ async def order_once(directory: Path) -> tuple[tuple[int, ...], dict[str, list[d
         async with ClientSession() as session:
             headers = {SENT_HEADER: str(time.time_ns())}
             # The orders travel by another way than requests: the last service may not have read them yet.
-            while not all(shop.reports[service] for service in SERVICES):
-                await asyncio.sleep(0)
-            async with session.get(f"http://127.0.0.1:{shop.ports['gateway']}/order", headers=headers) as answer:
+            await shop.has_reported(1)
+            async with session.get(
+                f"http://127.0.0.1:{shop.ports['gateway']}/order", headers=headers
+            ) as answer:
                 assert answer.status == 200
                 assert await answer.read()
-        counts = {service: len(shop.reports[service]) for service in SERVICES}
-        while any(len(shop.reports[service]) == counts[service] for service in SERVICES):
-            await asyncio.sleep(0)
+        await shop.has_reported(max(map(len, shop.reports.values())) + 1)
         pids = shop.pids
     await listening
     return pids, shop.reports

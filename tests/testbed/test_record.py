@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from pg_streaming_machine_learning.errors import RecordingError
-from pg_streaming_machine_learning.testbed.recording import Recording
 from pg_streaming_machine_learning.testbed.record import record
+from pg_streaming_machine_learning.testbed.recording import Recording
 from pg_streaming_machine_learning.testbed.shop import SERVICES
 
 SCRIPT = """

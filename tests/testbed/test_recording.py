@@ -52,7 +52,7 @@ def test_empty_recording_comes_back(recording_of: Callable[..., Recording], tmp_
     assert_equal(Recording.load(tmp_path), recording)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 @given(values=arrays(np.float64, (3, 2, 6), elements=st.floats(width=64)))
 def test_readings_lose_no_digit(
     recording_of: Callable[..., Recording], tmp_path: Path, values: np.ndarray

@@ -30,7 +30,11 @@ def test_unpacking_undoes_packing(rows: list[tuple[int, int, int]], first_ms: in
     """Nothing is lost, whatever the times and response times, also without any request."""
     services, done_ms, request_us = columns_of([(row[0], row[1] % 2**32, row[2]) for row in rows])
     unpacked = unpack_requests(pack_requests(services, first_ms + done_ms, request_us))
-    assert [list(column) for column in unpacked] == [list(services), list(first_ms + done_ms), list(request_us)]
+    assert [list(column) for column in unpacked] == [
+        list(services),
+        list(first_ms + done_ms),
+        list(request_us),
+    ]
     assert [column.dtype for column in unpacked] == [np.uint8, np.int64, np.int64]
 
 

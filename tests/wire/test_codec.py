@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import struct
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetri
 from pg_streaming_machine_learning.wire.codec import AvroDecoder, AvroEncoder
 from pg_streaming_machine_learning.wire.feature import Feature, FeatureKey, LabeledFeature
 from pg_streaming_machine_learning.wire.framing import frame
+from pg_streaming_machine_learning.wire.writer_schema import parse_writer_schema
 
 KEY = FeatureKey("192.168.0.101", TraceMetric.CPU, TraceMeasure.UTILIZATION, TraceUnit.PERCENT)
 # The contract's golden key, without the window start.
@@ -121,7 +121,7 @@ def test_integers_are_promoted_to_doubles(known_schemas: Callable[..., Any], wri
 
     feature = decode(LabeledFeature, known_schemas(_7=name), written(writers / f"{name}.avsc", record, 7))
 
-    assert feature == LabeledFeature(*(float(number) for number in range(11)), label=0)
+    assert feature == LabeledFeature(0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, label=0)
     assert all(isinstance(value, float) for value in feature.statistics())
 
 
@@ -250,8 +250,7 @@ def refusal(model: Any, schemas: Any, data: bytes) -> RefusedRecord:
 
 def written(schema: Path, record: dict[str, Any], schema_id: int) -> bytes:
     """Return a record as its writer would write it: fields that its schema does not have are left out."""
-    text = schema.read_text().replace('"default": "0"', '"default": 0').replace("timestamp-millis", "none")
-    parsed: Any = fastavro.parse_schema(json.loads(text))
+    parsed = parse_writer_schema(schema.read_text())
     names = {field["name"] for field in parsed["fields"]}
     body = BytesIO()
     fastavro.schemaless_writer(body, parsed, {name: record[name] for name in names})

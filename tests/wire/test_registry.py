@@ -37,7 +37,7 @@ class Script:
         self.answers = list(answers)
         self.asked: list[str] = []
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(f"{request.method} {request.path}")
         status, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         text = body if isinstance(body, str) else json.dumps(body)
@@ -58,7 +58,7 @@ def test_a_schema_is_asked_for_once_and_remembered(serve: Serve) -> None:
     script = Script(KNOWN)
 
     async def ask_often() -> None:
-        async with serve(script) as url:
+        async with serve(script.answer) as url:
             registry = Registry(url)
             found = await asyncio.gather(*[registry.schema(7) for _ in range(20)])
             found.append(await registry.schema(7))
@@ -72,7 +72,7 @@ def test_id_zero_is_an_id(serve: Serve) -> None:
     script = Script(KNOWN)
 
     async def ask() -> None:
-        async with serve(script) as url:
+        async with serve(script.answer) as url:
             await Registry(url).schema(0)
 
     asyncio.run(ask())
@@ -103,7 +103,7 @@ def test_a_passing_fault_decides_nothing(serve: Serve, fault: tuple[int, Any]) -
     script = Script(fault, fault, KNOWN)
 
     async def ask() -> None:
-        async with serve(script) as url:
+        async with serve(script.answer) as url:
             registry = Registry(url)
             for _ in range(2):
                 with pytest.raises(RegistryUnavailable, match="cannot get schema id 7"):
@@ -174,7 +174,7 @@ def test_an_unknown_id_of_a_new_record_may_appear(serve: Serve) -> None:
     script, clock = Script(NOT_FOUND, NOT_FOUND, KNOWN), Clock()
 
     async def ask() -> None:
-        async with serve(script) as url:
+        async with serve(script.answer) as url:
             registry = Registry(url, now=clock)
             for _ in range(2):
                 with pytest.raises(RegistryUnavailable, match="schema id 7 is not known yet"):
@@ -190,7 +190,7 @@ def test_an_unknown_id_is_refused_in_the_end_and_not_asked_for_again_soon(serve:
     script, clock = Script(NOT_FOUND), Clock()
 
     async def ask() -> None:
-        async with serve(script) as url:
+        async with serve(script.answer) as url:
             registry = Registry(url, now=clock)
             with pytest.raises(RegistryUnavailable):
                 await registry.schema(7, record_time_s=clock.now_s)
@@ -215,7 +215,7 @@ def test_unknown_ids_of_old_records_are_refused_at_once(serve: Serve) -> None:
     script, clock = Script(NOT_FOUND), Clock()
 
     async def ask() -> None:
-        async with serve(script) as url:
+        async with serve(script.answer) as url:
             registry = Registry(url, now=clock)
             clock.now_s += 60
             for schema_id in range(100, 150):
@@ -231,7 +231,7 @@ def test_ids_that_no_registry_gives_are_not_asked_for(serve: Serve, schema_id: i
     script = Script((500, "cannot parse the id"))
 
     async def ask() -> None:
-        async with serve(script) as url:
+        async with serve(script.answer) as url:
             with pytest.raises(RefusedRecord, match=f"schema id {schema_id} is not known"):
                 await Registry(url).schema(schema_id)
 
@@ -255,7 +255,7 @@ def test_what_is_no_avro_schema_is_refused_for_ever(serve: Serve, answer: Any, m
     script = Script((200, answer))
 
     async def ask() -> None:
-        async with serve(script) as url:
+        async with serve(script.answer) as url:
             registry = Registry(url)
             for _ in range(2):
                 with pytest.raises(RefusedRecord, match=message) as refused:
@@ -271,7 +271,7 @@ def test_schemas_with_invalid_defaults_are_read(serve: Serve, writers: Path, nam
     script = Script((200, {"schema": (writers / f"{name}.avsc").read_text()}))
 
     async def ask() -> None:
-        async with serve(script) as url:
+        async with serve(script.answer) as url:
             assert record_name(await Registry(url).schema(7)) == "pg.streaming.schema.LabeledFeature"
 
     asyncio.run(ask())
@@ -324,7 +324,7 @@ def test_a_schema_is_registered_unless_it_is_already(serve: Serve) -> None:
 
     async def register(*answers: tuple[int, Any]) -> tuple[int, list[str]]:
         script = Script(*answers)
-        async with serve(script) as url:
+        async with serve(script.answer) as url:
             return await Registry(url).register("s", FEATURE), script.asked
 
     assert asyncio.run(register(NOT_FOUND, (200, {"id": 4}))) == (
@@ -336,7 +336,7 @@ def test_a_schema_is_registered_unless_it_is_already(serve: Serve) -> None:
 
 def test_a_schema_is_looked_up(serve: Serve) -> None:
     async def look_up(answer: tuple[int, Any]) -> int | None:
-        async with serve(Script(answer)) as url:
+        async with serve(Script(answer).answer) as url:
             return await Registry(url).lookup("s", FEATURE)
 
     assert asyncio.run(look_up((200, {"subject": "s", "id": 0, "version": 1, "schema": "{}"}))) == 0
@@ -346,7 +346,9 @@ def test_a_schema_is_looked_up(serve: Serve) -> None:
 @pytest.mark.parametrize("code", [401, 403, 409, 422])
 def test_a_refusal_to_register_is_for_good(serve: Serve, code: int) -> None:
     async def register() -> None:
-        async with serve(Script(NOT_FOUND, (code, {"error_code": code, "message": "no, since"}))) as url:
+        async with serve(
+            Script(NOT_FOUND, (code, {"error_code": code, "message": "no, since"})).answer
+        ) as url:
             with pytest.raises(RegistryError, match=f"answered {code} .*no, since") as refused:
                 await Registry(url).register("s", FEATURE)
             assert not refused.value.retriable
@@ -360,7 +362,7 @@ def test_a_refusal_to_register_is_for_good(serve: Serve, code: int) -> None:
 def test_a_passing_fault_while_registering_is_told_as_such(serve: Serve, fault: tuple[int, Any]) -> None:
     async def register() -> None:
         for script in (Script(fault), Script(NOT_FOUND, fault)):
-            async with serve(script) as url:
+            async with serve(script.answer) as url:
                 with pytest.raises(RegistryUnavailable, match="cannot register the schema of 's'"):
                     await Registry(url).register("s", FEATURE)
 
@@ -369,7 +371,7 @@ def test_a_passing_fault_while_registering_is_told_as_such(serve: Serve, fault: 
 
 def test_ping_tells_a_registry_from_other_servers(serve: Serve) -> None:
     async def ping(answer: tuple[int, Any]) -> None:
-        async with serve(Script(answer)) as url:
+        async with serve(Script(answer).answer) as url:
             await Registry(url).ping()
 
     asyncio.run(ping((200, ["a-value"])))

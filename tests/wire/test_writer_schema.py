@@ -70,5 +70,5 @@ def test_other_kinds_of_schemas_are_refused(kind: str) -> None:
 
 def test_what_is_no_record_says_what_it_is() -> None:
     assert record_name(parse_writer_schema('"string"')) == "no record but 'string'"
-    assert record_name(parse_writer_schema('{"type": "array", "items": "int"}')) == "no record but array"
+    assert record_name(parse_writer_schema('{"type": "array", "items": "int"}')) == "no record but 'array'"
     assert record_name(parse_writer_schema('["null", "int"]')) == "no record but ['null', 'int']"
