@@ -57,9 +57,9 @@ class Demo:
         )
 
     def end(self) -> str:
-        """Return what it printed, after it has ended by itself."""
+        """Return what it printed, one space between words, after it has ended by itself."""
         output, _ = self.process.communicate(timeout=END_TIMEOUT_S)
-        return output.decode()
+        return " ".join(output.decode().split())
 
     def processes(self) -> list[psutil.Process]:
         """Return what runs of it, itself included."""

@@ -67,7 +67,9 @@ def test_examples_of_the_readme(broker: str, place: MakePlace, worker: StartWork
     here = place(broker, IDLE_AFTER_S="1")
     worker(here)
 
-    assert python(elsewhere(WRITE, here)).wait(WITHIN_S) == 0
+    with python(elsewhere(WRITE, here)) as writer:
+        printed, _ = writer.communicate(timeout=WITHIN_S)
+    assert (writer.returncode, printed) == (0, "")
 
     only_bottlenecks = 'prediction["predicted_class"] == 1 and not prediction["warming_up"]'
     assert only_bottlenecks in READ
@@ -80,5 +82,5 @@ def test_examples_of_the_readme(broker: str, place: MakePlace, worker: StartWork
     assert re.fullmatch(r"db-1 \d+ 0\.\d+\n", line)
 
     assert len(COMMANDS) >= 4
-    printed = [shell(command, here) for command in COMMANDS]
-    assert '"host": "db-1"' in printed[0]
+    shown = [shell(command, here) for command in COMMANDS]
+    assert '"host": "db-1"' in shown[0]

@@ -100,7 +100,7 @@ def test_a_topic_that_comes_later_is_waited_for_and_ours_are_made(
     wait_until(lambda: late in running.output(), END_TIMEOUT_S, "the worker waits for its input topic")
     create_topic(here.bootstrap, late, 2)
     wait_until(
-        lambda: "partitions taken over" in running.output(), END_TIMEOUT_S, "the worker has its partitions"
+        lambda: "partitions assigned" in running.output(), END_TIMEOUT_S, "the worker has its partitions"
     )
     assert partitions_of(here.bootstrap, here.topic("LOG")) == 1
     assert running.stop() < ENDS_WITHIN_S

@@ -179,7 +179,7 @@ def test_a_registry_that_is_away_makes_the_worker_wait_and_loses_nothing(
         here = place(real_broker, **settings)
         running = worker(here)
         wait_until(
-            lambda: "partitions taken over" in running.output(), PATIENCE_S, "the worker has its partitions"
+            lambda: "partitions assigned" in running.output(), PATIENCE_S, "the worker has its partitions"
         )
     here.upstream.send(in_revisions(here.upstream, windows))
     wait_until(
@@ -187,7 +187,10 @@ def test_a_registry_that_is_away_makes_the_worker_wait_and_loses_nothing(
     )
     with DemoRegistry.start_in_thread(port) as registry:
         register_input_schemas(registry.url)
-        assert len(predictions_at(here, len(windows))) == len(windows)
+        read = read_until(
+            here.bootstrap, here.topic("PREDICTIONS"), lambda read: len(read) >= len(windows), PATIENCE_S
+        )
+    assert len(read) == len(windows)
     assert dead_letters_at(here, 1, 1.0) == []
 
 

@@ -129,6 +129,8 @@ def _look_before_start(
     """Have everything looked at that can be wrong, before the application connects."""
 
     async def look() -> None:
+        for talkative in ("httpx", "schema_registry"):
+            logging.getLogger(talkative).setLevel(logging.WARNING)
         logger.info("pg-streaming-machine-learning %s", __version__)
         for line in settings.describe():
             logger.info("setting %s", line)

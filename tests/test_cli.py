@@ -33,7 +33,7 @@ def environment() -> Iterator[dict[str, str]]:
     with EmbeddedBroker(topics=["in", DEAD]) as broker:
         producer = Producer({"bootstrap.servers": broker.bootstrap, "log_level": 0})
         for offset, reason in enumerate(["bad-label", "unknown-schema", "bad-label"]):
-            headers = {
+            headers: dict[str, str | bytes | None] = {
                 "own": "kept",
                 "reason": reason,
                 "detail": f"detail {offset}",
@@ -240,7 +240,12 @@ def test_a_dead_letter_that_left_its_bytes_behind_is_not_sent(environment: dict[
     """A record too large for the dead-letter topic is still where it was; nothing must take its place."""
     bootstrap = environment["KAFKA_BOOTSTRAP_SERVER"].removeprefix("kafka://")
     producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0})
-    headers = {"reason": "too-large", "topic": "in", "partition": "2", "offset": "9"}
+    headers: dict[str, str | bytes | None] = {
+        "reason": "too-large",
+        "topic": "in",
+        "partition": "2",
+        "offset": "9",
+    }
     producer.produce(DEAD, None, None, partition=1, headers=headers)
     producer.flush(10)
     result = run("dead-letters", "replay", "--reason", "too-large", "--yes", environment=environment)

@@ -11,6 +11,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 __all__ = ["Read", "create_topic", "partitions_of", "read_until", "wait_until"]
 
+_MADE_WITHIN_S = 60.0
+
 
 @dataclass(frozen=True)
 class Read:
@@ -30,10 +32,15 @@ def create_topic(bootstrap: str, topic: str, partitions: int) -> None:
 
 
 def partitions_of(bootstrap: str, topic: str) -> int:
-    """Return how many partitions a topic has."""
-    found = AdminClient({"bootstrap.servers": bootstrap}).list_topics(topic, timeout=30).topics[topic]
-    assert found.error is None, found.error
-    return len(found.partitions)
+    """Return how many partitions a topic has, waiting for a worker to make it if need be."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    deadline_s = time.monotonic() + _MADE_WITHIN_S
+    while True:
+        found = admin.list_topics(topic, timeout=30).topics[topic]
+        if found.error is None:
+            return len(found.partitions)
+        assert time.monotonic() < deadline_s, found.error
+        time.sleep(0.2)
 
 
 def read_until(

@@ -42,7 +42,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--picture", type=_FILE, help="Draw the table in its most eventful moment to a file, as SVG.")
 @click.option("--log", type=_FILE, help="Append what the worker prints to a file.")
 @click.pass_context
-def demo(ctx: click.Context, **options: Any) -> None:
+def demo(ctx: click.Context, /, **options: Any) -> None:
     """Show everything at work on this machine: broker, registry, worker, predictions.
 
     A recording of a small shop of real services is replayed as windows into an embedded Kafka broker; the

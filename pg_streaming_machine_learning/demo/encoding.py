@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from aiokafka.partitioner import murmur2
 
 from pg_streaming_machine_learning.demo.revisions import Revision
+from pg_streaming_machine_learning.records.feature import STATISTICS
 from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetric, TraceUnit
 from pg_streaming_machine_learning.records.update import Metric
 from pg_streaming_machine_learning.wire.codec import AvroEncoder
@@ -51,7 +53,8 @@ class WindowEncoder:
         `WindowedStreamPartitioner` has it: all windows of one metric lie in one partition.
         """
         inner, partition = self._inner(revision.host, revision.metric)
-        value = self._values.encode(LabeledFeature(*revision.statistics, revision.label))
+        fields: dict[str, Any] = dict(zip(STATISTICS, revision.statistics, strict=True))
+        value = self._values.encode(LabeledFeature(**fields, label=revision.label))
         return EncodedWindow(partition, encode_windowed_key(inner, revision.window_start_ms), value)
 
     def _inner(self, host: str, metric: Metric) -> tuple[bytes, int]:

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
+from pg_streaming_machine_learning.demo.ending import Ending
 from pg_streaming_machine_learning.demo.options import DemoOptions
 from pg_streaming_machine_learning.demo.revisions import RecordedWindows
-from pg_streaming_machine_learning.demo.signals import ended_by_signals
 from pg_streaming_machine_learning.demo.stage import Stage
 from pg_streaming_machine_learning.demo.summary import print_summary
 from pg_streaming_machine_learning.demo.view import create_view
@@ -31,14 +31,17 @@ def run_demo(options: DemoOptions, console: Console) -> int:
         If there is no recording, or none that can be read.
     DemoError
         If the worker leaves or stands still.
+    KeyboardInterrupt, SystemExit
+        If it is told to end by Ctrl-C or a signal; nothing is left running then.
     """
     started_s = time.monotonic()
     windows = RecordedWindows.load(options.recording, minutes=options.minutes)
     with ExitStack() as stack:
-        stack.enter_context(ended_by_signals())
+        ending = stack.enter_context(Ending())
         stage = Stage(stack, windows, options, started_s)
         with create_view(console, options.plain) as view:
             while not stage.board.is_complete:
+                ending.check()
                 stage.go_on()
                 view.show(stage.board, time.monotonic())
                 if options.picture is not None:
@@ -46,5 +49,5 @@ def run_demo(options: DemoOptions, console: Console) -> int:
         stage.save()
         print_summary(console, stage.board, time.monotonic())
         if options.hold:
-            stage.hold(console)
+            stage.hold(console, ending)
     return 0 if stage.board.contradictions == 0 else 1

@@ -14,6 +14,7 @@ from rich.console import Console
 from pg_streaming_machine_learning.demo.board import Board
 from pg_streaming_machine_learning.demo.broker import EmbeddedBroker
 from pg_streaming_machine_learning.demo.encoding import WindowEncoder
+from pg_streaming_machine_learning.demo.ending import Ending
 from pg_streaming_machine_learning.demo.feed import Feed, PredictionReader
 from pg_streaming_machine_learning.demo.options import DemoOptions
 from pg_streaming_machine_learning.demo.portrait import Portrait
@@ -98,7 +99,7 @@ class Stage:
         if self._options.save is not None:
             self._options.save.write_text("".join(self._lines), encoding="utf-8")
 
-    def hold(self, console: Console) -> None:
+    def hold(self, console: Console, ending: Ending) -> None:
         """Say where broker and registry are, and wait for Ctrl-C."""
         console.print("\nStill running; in another terminal:\n", markup=False)
         for name in ("KAFKA_BOOTSTRAP_SERVER", "SCHEMA_REGISTRY_URL"):
@@ -107,6 +108,7 @@ class Stage:
         console.print("  pg-streaming-machine-learning dead-letters list\n", highlight=False)
         console.print("Ctrl-C ends it.")
         while self._worker.exit_code is None:
+            ending.check()
             time.sleep(0.2)
 
     def _take(self, record: InputRecord, now_s: float) -> None:
@@ -130,7 +132,7 @@ class Stage:
         if board.is_complete:
             board.phase = "done"
         elif board.expected is not None:
-            board.phase = "closing the last windows"
+            board.phase = "all sent, waiting for the rest"
         elif board.predictions > 0:
             board.phase = "predicting" if board.kills == 0 else "predicting, worker killed once"
 

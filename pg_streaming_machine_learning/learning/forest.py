@@ -1,6 +1,6 @@
 """river's adaptive random forest, made fit for features that come and go."""
 
-# mypy: untyped-calls-exclude=river
+# mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
@@ -140,9 +140,7 @@ _LEAVES: dict[str, Any] = {"mc": _MajorityLeaf, "nb": _BayesLeaf, "nba": _Adapti
 class _Tree(BaseTreeClassifier):
     """A tree of the forest: leaves that follow the features, memory that is bounded."""
 
-    def __init__(self, **parameters: Any) -> None:
-        super().__init__(**parameters)
-        self._learned = 0
+    _learned = 0
 
     def _new_leaf(self, initial_stats: dict[Any, float] | None = None, parent: Any = None) -> BaseRandomLeaf:
         depth = 0 if parent is None else parent.depth + 1

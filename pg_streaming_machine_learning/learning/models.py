@@ -27,7 +27,7 @@ DEFAULT_MODEL = "river.forest.ARFClassifier"
 FOREST_DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {
         "max_features": 0.6,  # as MOA; river's square root of the number costs up to 4 points of accuracy
-        "max_depth": 50,  # never reached in practice, and shallow enough to be pickled
+        "max_depth": 50,  # never reached in practice; a chain beyond 150 cannot be pickled
         "max_size": 16.0,  # MiB a tree: some 400 leaves over 66 features; twice `n_models` trees at most
         "memory_estimate_period": 1_000,
     }
@@ -109,9 +109,9 @@ def _find(path: str) -> type[base.Classifier]:
         raise ModelError(f"MODEL is {path!r}, but {module_name!r} has no {name!r}{hint}")
     if not inspect.isclass(kind) or not issubclass(kind, base.Classifier):
         raise ModelError(f"MODEL is {path!r}, which is no river classifier")
-    if issubclass(kind, base.MultiLabelClassifier) or inspect.isabstract(kind):
-        raise ModelError(f"MODEL is {path!r}, which is no classifier of single labels that can be created")
     found: type[base.Classifier] = kind
+    if base.MultiLabelClassifier in found.__mro__ or inspect.isabstract(found):
+        raise ModelError(f"MODEL is {path!r}, which is no classifier of single labels that can be created")
     return found
 
 

@@ -3,7 +3,7 @@
 Both give exactly what river's own give, bit by bit (`tests/learning/test_observers.py` compares them).
 """
 
-# mypy: untyped-calls-exclude=river
+# mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
@@ -224,11 +224,13 @@ def _vote(label: Any, share: float, seen: Sequence[tuple[Any, Any]]) -> float:
             if moments is not None and moments[_WEIGHT] > 1.0:
                 variance = moments[_SQUARES] / (moments[_WEIGHT] - 1.0)
                 if variance > 0.0:
-                    vote += (
+                    log_density = (
                         (value - moments[_MEAN]) ** 2 / (-2.0 * variance)
                         - _HALF_LOG_TAU
                         - 0.5 * math.log(variance)
                     )
+                    if log_density > -math.inf:
+                        vote += log_density
         else:
             density = observer.cond_proba(value, label)
             if density > 0:

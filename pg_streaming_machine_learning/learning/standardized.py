@@ -61,7 +61,8 @@ class Standardized(base.Wrapper[base.Classifier], base.Classifier):
 
     def predict_proba_one(self, x: dict[Any, Any], **kwargs: Any) -> dict[Any, float]:
         """Return the classifier's probabilities for the prepared features."""
-        return self.classifier.predict_proba_one(self._prepare(x), **kwargs)
+        probabilities: dict[Any, float] = self.classifier.predict_proba_one(self._prepare(x), **kwargs)
+        return probabilities
 
     def predict_one(self, x: dict[Any, Any], **kwargs: Any) -> Any:
         """Return the classifier's label for the prepared features."""

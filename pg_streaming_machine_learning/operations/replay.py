@@ -90,7 +90,7 @@ def _check_origins(reader: TopicReader, letters: Iterable[DeadLetter]) -> None:
 def _send(
     producer: Producer, letter: DeadLetter, delivered: Callable[[KafkaError | None, Message], None]
 ) -> None:
-    headers = [
+    headers: list[tuple[str, str | bytes | None]] = [
         (name, value)
         for name, value in letter.record.headers
         if name not in _ORIGIN_HEADERS and name != REPLAYS_HEADER

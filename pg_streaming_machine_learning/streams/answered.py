@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +96,7 @@ def _furthest(consumer: Consumer, begin: TopicPartition, end: int) -> LogPlace |
             if error.code() == KafkaError._PARTITION_EOF:
                 return found
             raise KafkaException(error)
-        cause = _cause(message.headers() or [])
+        cause = _cause(dict(message.headers() or ()))
         if cause is not None and (found is None or cause > found):
             found = cause
         offset = message.offset()
@@ -104,9 +104,8 @@ def _furthest(consumer: Consumer, begin: TopicPartition, end: int) -> LogPlace |
             return found
 
 
-def _cause(headers: Sequence[tuple[str, Any]]) -> LogPlace | None:
+def _cause(named: Mapping[str, Any]) -> LogPlace | None:
     """Return the cause that headers name, None if they name none."""
-    named = dict(headers)
     try:
         return LogPlace(int(named[OFFSET_HEADER]), int(named.get(INDEX_HEADER, b"0")))
     except (KeyError, TypeError, ValueError):

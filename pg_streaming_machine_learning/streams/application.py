@@ -32,7 +32,7 @@ NO_LIMIT_BYTES = 2**30
 _AtStart = Callable[[], Awaitable[None]]
 
 
-class BatchSchema(faust.Schema):
+class BatchSchema(faust.Schema[Any, Any]):
     """Hands batches on as they are: what is in them is decoded by router and engine."""
 
     def compile(self, app: AppT, **_: Any) -> Any:

@@ -174,18 +174,19 @@ class BatchConsumer(driver.Consumer):
             for place in self._acked:
                 self._acked[place].clear()
                 self._acked_index[place].clear()
-        return await self._commit(cast("Mapping[TP, int]", self.positions.untold()))
+        return await self._commit({TP(*place): offset for place, offset in self.positions.untold().items()})
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit for information, and for the router's next start; never crash over it."""
         if not offsets:
             return False
+        moved: dict[TopicPlace, int] = dict(offsets.items())
         try:
-            await self._thread.tell(offsets)
+            await self._thread.tell(moved)
         except (KafkaError, asyncio.TimeoutError, ValueError) as error:
             logger.info("offsets not committed, tried again later reason=%s", repr(error))
             return False
-        self.positions.told(offsets)
+        self.positions.told(moved)
         return True
 
     async def committed(self, places: Iterable[TopicPlace]) -> dict[TopicPlace, int | None]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -33,6 +34,9 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
 ANSWER_S = 3.0
 """How long one question to the broker may take."""
+
+CONFIG_ANSWER_S = 1.0
+"""How long the broker may take to tell how topics are configured. It is good to know, and not necessary."""
 
 _Found = TypeVar("_Found")
 
@@ -158,8 +162,9 @@ def check_topics(admin: AdminClient, settings: Settings) -> int | None:
         _make(admin, settings, missing)
     for topic in own_topics(settings):
         _check_partitions(topic, partitions[topic.name])
-    _warn_of_trimming(settings.log_topic, _config(admin, settings.log_topic))
-    limit = _config(admin, settings.dead_letters_topic).get("max.message.bytes")
+    configs = _configs(admin, settings.log_topic, settings.dead_letters_topic)
+    _warn_of_trimming(settings.log_topic, configs[settings.log_topic])
+    limit = configs[settings.dead_letters_topic].get("max.message.bytes")
     return None if limit is None else int(limit)
 
 
@@ -218,14 +223,16 @@ def _not_made(topic: OwnTopic, reason: KafkaError) -> Exception:
     return NotYet(refused) if reason.retriable() else refused
 
 
-def _config(admin: AdminClient, topic: str) -> dict[str, str]:
-    """Return how a topic is configured, nothing if the broker does not tell."""
-    resource = ConfigResource(ResourceType.TOPIC, topic)
-    try:
-        found = admin.describe_configs([resource], request_timeout=ANSWER_S)[resource].result()
-    except KafkaException:
-        return {}
-    return {name: entry.value for name, entry in found.items() if entry.value is not None}
+def _configs(admin: AdminClient, *topics: str) -> dict[str, dict[str, str]]:
+    """Return how topics are configured, nothing if the broker does not tell, as the embedded one."""
+    resources = {topic: ConfigResource(ResourceType.TOPIC, topic) for topic in topics}
+    asked = admin.describe_configs(list(resources.values()), request_timeout=CONFIG_ANSWER_S)
+    configs: dict[str, dict[str, str]] = {topic: {} for topic in topics}
+    for topic, resource in resources.items():
+        with suppress(KafkaException):
+            entries = asked[resource].result()
+            configs[topic] = {name: one.value for name, one in entries.items() if one.value is not None}
+    return configs
 
 
 def _warn_of_trimming(topic: str, config: Mapping[str, str]) -> None:

@@ -69,7 +69,7 @@ def _metrics(recording: Recording) -> str:
     lines += [
         "",
         "CPU, memory (resident) and disk are read from outside of the process; the disk is hardly ever read,",
-        "all is cached. NETWORK_IN and NETWORK_OUT are counted by the service itself, as server and as client:",
+        "all is cached. NETWORK_IN and NETWORK_OUT are counted by the service itself, as server and client:",
         "bodies, and an estimate of heads. The other load is what the machine did besides the services and",
         "the recorder, percent of all cores; the kernel's part of writing to disk is in it.",
         "",

@@ -114,19 +114,19 @@ class Effects:
 
     async def before_work(self) -> None:
         """Hold the lock, search the leaked objects and write to disk, as far as faults say."""
-        held_ms = self.added_ms(FaultKind.LOCK)
-        if held_ms > 0:
+        if self.level(FaultKind.LOCK) > 0:
             async with self._lock:
-                await asyncio.sleep(held_ms / 1000)
+                # Asked again: who waited beyond the fault's end must not hold up those behind.
+                await asyncio.sleep(self.added_ms(FaultKind.LOCK) / 1000)
         self._search_leaked()
         self._write_synced(self.added_ms(FaultKind.DISK))
 
     async def padding_bytes(self) -> int:
         """Wait for the slow link, and return by how much an answer grows; 0 without a fault."""
-        sent_ms = self.added_ms(FaultKind.NETWORK)
-        if sent_ms <= 0:
+        if self.level(FaultKind.NETWORK) <= 0:
             return 0
         async with self._link:
+            sent_ms = self.added_ms(FaultKind.NETWORK)
             await asyncio.sleep(sent_ms / 1000)
         return int(sent_ms / 1000 * LINK_BYTES_PER_S)
 

@@ -51,10 +51,10 @@ class SeenPlaces:
         SnapshotError
             If the bytes are no snapshot of seen places.
         """
+        state = read_state("places", 1, data)
         try:
             self._greatest = {
-                InputPartition(topic, partition): (offset, index)
-                for topic, partition, offset, index in read_state("places", 1, data)
+                InputPartition(topic, partition): (offset, index) for topic, partition, offset, index in state
             }
         except (TypeError, ValueError) as error:
             raise SnapshotError("state of the seen places is incomplete") from error

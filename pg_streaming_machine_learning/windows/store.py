@@ -104,9 +104,10 @@ class WindowStore:
         SnapshotError
             If the bytes are no snapshot of a store.
         """
+        state = read_state("store", 1, data)
         self._hosts = {}
         try:
-            for start_ms, host, rows in read_state("store", 1, data):
+            for start_ms, host, rows in state:
                 revisions = self._hosts.setdefault(start_ms, {}).setdefault(host, {})
                 for metric, measure, unit, topic, statistics, label in rows:
                     revisions[Metric(metric, measure, unit), topic] = (tuple(statistics), label)

@@ -46,20 +46,21 @@ def summarize(readings: Sequence[float]) -> tuple[float, ...]:
     >>> [round(value, 3) for value in summarize([40, 35, 45, 40])]
     [35.0, 45.0, 40.0, 4.082, 36.25, 40.0, 43.75, 0.0, 1.5, 1.0, 0.316]
     """
-    n = len(readings)
+    values = [float(reading) for reading in readings]
+    n = len(values)
     if n == 0:
         return (_NAN,) * 11
-    ordered = sorted(float(reading) for reading in readings)
+    ordered = sorted(values)
     least, greatest = ordered[0], ordered[-1]
     quarters = (percentile(ordered, 25), percentile(ordered, 50), percentile(ordered, 75))
     if least == greatest:
         slope, correlation = (0.0, _NAN) if n > 1 else (_NAN, 0.0)
         return (least, greatest, least, 0.0, *quarters, _NAN, _NAN, slope, correlation)
-    mean = _mean(readings)
-    deviations = [reading - mean for reading in readings]
+    mean = _mean(values)
+    deviations = [value - mean for value in values]
     variance = _variance(deviations)
-    shape = (_skewness(deviations, variance), _kurtosis(readings))
-    return (least, greatest, mean, math.sqrt(variance), *quarters, *shape, *_line(readings))
+    shape = (_skewness(deviations, variance), _kurtosis(values))
+    return (least, greatest, mean, math.sqrt(variance), *quarters, *shape, *_line(values))
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
@@ -153,7 +154,7 @@ def _line(readings: Sequence[float]) -> tuple[float, float]:
     mean_x = mean_y = xx = yy = xy = 0.0
     for n, reading in enumerate(readings):
         if n == 0:
-            mean_y = float(reading)
+            mean_y = reading
             continue
         dx, dy = n - mean_x, reading - mean_y
         share = n / (1.0 + n)

@@ -1,6 +1,6 @@
 """River's forest, for features that come and go."""
 
-# mypy: untyped-calls-exclude=river
+# mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from river import checks, forest
 from river.datasets import synth
+from river.tree.nodes.branch import NumericBinaryBranch
 
 from pg_streaming_machine_learning.learning.forest import AdaptiveRandomForest, subspace_size
+from pg_streaming_machine_learning.learning.models import FOREST_DEFAULTS
 
 Sample = tuple[dict[str, Any], int]
 
@@ -54,6 +56,11 @@ def right(model: Any, samples: list[Sample]) -> float:
     said = predictions(model, samples)
     hits = [(each.get(1, 0.0) >= 0.5) == bool(y) for each, (_, y) in zip(said, samples, strict=True)]
     return sum(hits) / len(hits)
+
+
+def most_watched(model: Any) -> int:
+    """Return how many features the leaf watches that watches most."""
+    return max(len(leaf.feature_indices) for tree in model for leaf in tree._find_leaves())
 
 
 def check_cases() -> Iterator[Any]:
@@ -114,9 +121,9 @@ def test_features_that_appear_later_are_learned_from() -> None:
     rich = stream(800, seed=2)[:400]
     ours = our_forest(max_features=0.6, seed=1)
     theirs = rivers_forest(max_features=0.6, seed=1)
-    assert right(ours, poor + rich) > right(theirs, poor + rich) + 0.2
-    watched = {name for tree in ours for leaf in tree._find_leaves() for name in leaf.feature_indices}
-    assert watched == {f"feature {number}" for number in range(8)}
+    assert right(ours, poor + rich) > right(theirs, poor + rich) > 0.5
+    assert most_watched(theirs) == 1
+    assert most_watched(ours) == 4
 
 
 def test_a_first_sample_without_features_does_no_harm() -> None:
@@ -182,7 +189,7 @@ def test_an_unknown_size_of_a_subspace_is_refused() -> None:
 
 
 def test_max_size_bounds_every_tree() -> None:
-    """Leaves that promise least stop growing; 0.25 MiB hold 23 leaves that watch 8 features each."""
+    """Leaves that promise least stop growing; 0.05 MiB hold 4 leaves that watch 8 features each."""
     samples = stream(3000, features=8)
     growing: dict[str, Any] = {
         "n_models": 3,
@@ -191,13 +198,12 @@ def test_max_size_bounds_every_tree() -> None:
         "delta": 0.5,
         "max_features": None,
     }
-    bounded = our_forest(**growing, max_size=0.25, memory_estimate_period=100)
+    bounded = our_forest(**growing, max_size=0.05, memory_estimate_period=100)
     free = our_forest(**growing)
     predictions(bounded, samples)
     predictions(free, samples)
-    assert max(tree.n_active_leaves for tree in free) > 40
-    assert max(tree.n_active_leaves for tree in bounded) <= 30
-    assert len(pickle.dumps(bounded)) < len(pickle.dumps(free)) / 1.5
+    assert max(tree.n_active_leaves for tree in free) > 10
+    assert max(tree.n_active_leaves for tree in bounded) <= 5
 
 
 @hypothesis_settings(max_examples=15)
@@ -221,12 +227,16 @@ def test_global_randomness_is_neither_used_nor_changed() -> None:
     assert predictions(our_forest(n_models=3, seed=1), stream(200)) == first
 
 
-def test_trees_of_the_deepest_kind_can_be_pickled() -> None:
-    """A label that changes at every power of ten makes a chain of splits."""
-    rng = random.Random(1)
-    model = our_forest(n_models=1, seed=1, max_depth=50, grace_period=5, delta=0.9, tau=0.9)
-    for _ in range(3000):
-        power = rng.randrange(60)
-        model.learn_one({"x": 10.0 ** (power / 4)}, power % 2)
-    assert model.data[0].height > 5
-    assert len(pickle.dumps(model)) > 0
+def test_a_tree_of_the_greatest_depth_can_be_pickled() -> None:
+    """The default `max_depth` is small enough: a chain of splits beyond 150 breaks pickle."""
+    depth = FOREST_DEFAULTS["max_depth"]
+    model = our_forest(n_models=1, seed=1, max_depth=depth)
+    while len(model) == 0:
+        model.learn_one({"x": 1.0}, 0)
+    tree = model.data[0]
+    chain: Any = tree._new_leaf()
+    for _ in range(depth):
+        chain = NumericBinaryBranch({}, "x", 1.0, 0, tree._new_leaf(), chain)
+    tree._root = chain
+    restored = pickle.loads(pickle.dumps(model))
+    assert restored.data[0].height == depth + 1

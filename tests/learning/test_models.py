@@ -53,7 +53,7 @@ def test_a_tree_reads_numbers_and_gaps_as_they_are() -> None:
 def test_a_seed_is_passed_to_what_takes_one() -> None:
     model = create_model(ModelSpec("river.forest.AMFClassifier", {"n_estimators": 2}), seed=7)
     assert isinstance(model, Standardized)
-    assert model.classifier.seed == 7  # type: ignore[attr-defined]
+    assert model.classifier.seed == 7
 
 
 def test_the_model_comes_untrained() -> None:
@@ -111,7 +111,7 @@ def test_rivers_classifiers_work_with_features_that_come_and_go(path: str) -> No
         (".forest.ARFClassifier", "there is no module '.forest'"),
         ("river.forest.ARFClasifier", "has no 'ARFClasifier'; did you mean river.forest.ARFClassifier"),
         ("river.forest.ARFRegressor", "'river.forest.ARFRegressor', which is no river classifier"),
-        ("river.utils.numpy2dict", "which is no river classifier"),
+        ("river.utils.pretty.print_table", "which is no river classifier"),
         ("river.base.Classifier", "which is no classifier of single labels that can be created"),
         ("collections.OrderedDict", "which is no river classifier"),
     ],

@@ -61,7 +61,8 @@ def test_the_label_is_one_if_any_record_says_so(
 
 def test_of_two_topics_with_the_same_metric_the_later_name_counts() -> None:
     """The statistics of one topic, never a mixture; the label of any."""
-    features, labeled = ((1.0,) * 11, None), ((math.nan,) + (2.0,) * 10, 1)
+    features: Revision = ((1.0,) * 11, None)
+    labeled: Revision = ((math.nan, *(2.0,) * 10), 1)
     for revisions in (
         {(CPU, "features"): features, (CPU, "labeled-data"): labeled},
         {(CPU, "labeled-data"): labeled, (CPU, "features"): features},

@@ -10,21 +10,24 @@ from pg_streaming_machine_learning.records.input import InputRecord
 
 
 def letter(
-    reason: str = "bad-label", topic: str = "in", place: tuple[int, int] = (0, 3), **more: str
+    reason: str = "bad-label",
+    topic: str = "in",
+    place: tuple[int, int] = (0, 3),
+    more: dict[str, str] | None = None,
 ) -> DeadLetter:
     """Return a dead letter that lies at a place of the dead-letter topic."""
-    texts = {"reason": reason, "detail": "d", "topic": topic, "partition": "2", "offset": "7", **more}
+    texts = {"reason": reason, "detail": "d", "topic": topic, "partition": "2", "offset": "7", **(more or {})}
     headers = tuple((name, text.encode()) for name, text in texts.items())
     return DeadLetter.from_record(InputRecord("dead", *place, 5, b"k", b"v", headers))
 
 
 def test_a_dead_letter_says_where_it_came_from() -> None:
     """All of it is in the headers."""
-    found = letter(timestamp="1600000000000")
+    found = letter(more={"timestamp": "1600000000000"})
     assert (found.reason, found.detail, found.origin) == ("bad-label", "d", "in[2]@7")
     assert (found.topic, found.partition, found.offset, found.timestamp_ms) == ("in", 2, 7, 1_600_000_000_000)
     assert found.replays == 0
-    assert letter(**{"dead-letter-replays": "2"}).replays == 2
+    assert letter(more={"dead-letter-replays": "2"}).replays == 2
 
 
 def test_a_record_without_headers_is_a_dead_letter_of_unknown_origin() -> None:

@@ -24,7 +24,9 @@ def send(broker: EmbeddedBroker, partition: int, causes: list[LogPlace | None]) 
     """Send a prediction for each cause, and one of unknown origin for None."""
     producer = Producer({"bootstrap.servers": broker.bootstrap})
     for cause in causes:
-        headers = [] if cause is None else list(cause_headers(cause))
+        headers: list[tuple[str, str | bytes | None]] = []
+        if cause is not None:
+            headers += cause_headers(cause)
         producer.produce(TOPIC, b"value", b"key", partition, headers=headers)
     assert producer.flush(10) == 0
 

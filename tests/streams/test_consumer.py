@@ -22,6 +22,7 @@ from faust.tables import recovery
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from faust.types.enums import ProcessingGuarantee
 
 from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.streams.application import Application, BatchSchema
@@ -106,7 +107,8 @@ def test_environment_does_not_overrule_the_application(
     """Faust reads its settings from variables such as these, before what the program says."""
     monkeypatch.setenv("PROCESSING_GUARANTEE", "exactly_once")
     monkeypatch.setenv("CONSUMER_AUTO_OFFSET_RESET", "latest")
-    assert app.conf.processing_guarantee.value == "at_least_once"
+    guarantee: Any = app.conf.processing_guarantee
+    assert guarantee is ProcessingGuarantee.AT_LEAST_ONCE
     assert app.conf.consumer_auto_offset_reset == "none"
     assert (app.conf.topic_disable_leader, app.conf.topic_allow_declare) == (True, False)
     assert app.conf.table_standby_replicas == 0

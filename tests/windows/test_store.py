@@ -106,6 +106,14 @@ def test_a_start_off_the_grid_is_an_error() -> None:
         store().add(update(start_ms=7))
 
 
+def contents(windows: WindowStore, watermark_ms: int) -> list[str]:
+    """Return what closes, bit by bit, whatever the order of its metrics."""
+    return [
+        repr((closed.host, closed.window, sorted(closed.revisions.items(), key=lambda item: item[0])))
+        for closed in windows.close(watermark_ms)
+    ]
+
+
 UPDATES = st.lists(
     st.builds(
         update,
@@ -116,11 +124,11 @@ UPDATES = st.lists(
         label=st.sampled_from([None, 0, 1]),
         topic=st.sampled_from(["labeled", "features"]),
     ),
-    max_size=30,
+    max_size=15,
 )
 
 
-@given(UPDATES, st.integers(0, 30), st.integers(0, 40))
+@given(UPDATES, st.integers(0, 15), st.integers(0, 40))
 def test_stop_restore_and_go_on_equals_never_stopping(
     updates: list[WindowUpdate], stop: int, watermark_ms: int
 ) -> None:
@@ -130,7 +138,7 @@ def test_stop_restore_and_go_on_equals_never_stopping(
     for each in updates[stop:]:
         never_stopped.add(each)
         stopped.add(each)
-    assert repr(list(stopped.close(watermark_ms))) == repr(list(never_stopped.close(watermark_ms)))
+    assert contents(stopped, watermark_ms) == contents(never_stopped, watermark_ms)
     assert stopped.snapshot() == never_stopped.snapshot()
 
 
