@@ -160,7 +160,7 @@ def test_killing_the_worker_in_the_middle_changes_no_prediction(
     demo = start("--kill")
     output = demo.end()
     assert demo.process.returncode == 0, output
-    assert "The worker was killed 1 time(s)" in output
+    assert "The worker was killed in the middle" in output
     assert "0 of them with other contents" in output
     assert demo.predictions() == undisturbed[0]
     assert demo.leaves_nothing()

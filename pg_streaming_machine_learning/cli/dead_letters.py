@@ -129,14 +129,15 @@ def _chosen(selection: Selection) -> list[DeadLetter]:
 
 def _line(letter: DeadLetter) -> str:
     place = f"{letter.record.partition}:{letter.record.offset}"
-    again = f" (replayed {letter.replays} times)" if letter.replays else ""
+    again = f" (replays: {letter.replays})" if letter.replays else ""
     return f"{place:10}  {letter.origin:42}  {letter.reason:15}  {letter.detail}{again}"
 
 
 def _counts(letters: list[DeadLetter]) -> str:
     reasons = Counter(letter.reason or "no reason" for letter in letters)
     listed = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
-    return f"{len(letters)} dead letters{': ' + listed if listed else ''}"
+    noun = "dead letter" if len(letters) == 1 else "dead letters"
+    return f"{len(letters)} {noun}{': ' + listed if listed else ''}"
 
 
 def _fields(letter: DeadLetter) -> dict[str, object]:

@@ -14,7 +14,7 @@ __all__ = ["demo"]
 RECORDING = Path(__file__).parent.parent / "demo" / "recording"
 """The recording that comes with the package."""
 
-SPEED = 80.0
+SPEED = 100.0
 """Recorded seconds per second, unless asked otherwise."""
 
 _FILE = click.Path(dir_okay=False, path_type=Path)

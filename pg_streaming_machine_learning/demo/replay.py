@@ -9,7 +9,7 @@ from collections import Counter
 from confluent_kafka import KafkaError, Message, Producer
 
 from pg_streaming_machine_learning.demo.bad_records import BAD_RECORDS, bad_records
-from pg_streaming_machine_learning.demo.encoding import EncodedWindow, WindowEncoder
+from pg_streaming_machine_learning.demo.encoding import WindowEncoder
 from pg_streaming_machine_learning.demo.pace import Pace
 from pg_streaming_machine_learning.demo.revisions import RecordedWindows, Step
 from pg_streaming_machine_learning.demo.unread import Unread
@@ -144,20 +144,22 @@ class Replay(threading.Thread):
             self._produce(window.partition, window.key, window.value, step.at_ms)
             self.updates_sent += 1
             self.windows_sent += revision.is_final
-            self._send_bad(window, step.at_ms)
+        self._send_bad(step)
         self._producer.poll(0)
         self.replayed_to_ms = step.at_ms
 
-    def _send_bad(self, good: EncodedWindow, at_ms: int) -> None:
-        """Send the next bad records if their time has come: they are spread over the whole replay."""
-        while self.bad_sent < BAD_RECORDS and at_ms >= self._bad_due_ms(self.bad_sent):
+    def _send_bad(self, step: Step) -> None:
+        """Send the next bad records if their time has come: they are spread over replay and partitions."""
+        while step.revisions and self.bad_sent < BAD_RECORDS and step.at_ms >= self._bad_due_ms():
+            revision = step.revisions[7 * self.bad_sent % len(step.revisions)]
+            good = self._encoder.encode(revision)
             record = bad_records(good.key, good.value)[self.bad_sent]
-            self._produce(good.partition, record.key, record.value, at_ms)
+            self._produce(good.partition, record.key, record.value, step.at_ms)
             self.bad_sent += 1
 
-    def _bad_due_ms(self, number: int) -> int:
+    def _bad_due_ms(self) -> int:
         span_ms = self._windows.end_ms - self._windows.start_ms
-        return self._windows.start_ms + span_ms * (number + 1) // (BAD_RECORDS + 1)
+        return self._windows.start_ms + span_ms * (self.bad_sent + 1) // (BAD_RECORDS + 1)
 
     def _produce(self, partition: int, key: bytes | None, value: bytes | None, at_ms: int) -> None:
         while len(self._producer) >= MOST_QUEUED:

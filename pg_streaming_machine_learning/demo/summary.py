@@ -48,7 +48,8 @@ def verdict(board: Board) -> list[str]:
     else:
         first = (
             f"By kappa the model ({model.kappa:.3f}) does not beat {name!r} ({same.kappa:.3f}): windows "
-            "that follow each other overlap and mostly share their label, and that rule is told it at once."
+            "that follow each other overlap and mostly share their label, and that rule is told it at once. "
+            "The model sees a host's own readings alone; a host that waits for a slow one does not show it."
         )
     second = (
         f"Where a bottleneck began ({begun} times), the model named {seen} in the very first window; "
@@ -67,7 +68,7 @@ def _account(board: Board, now_s: float) -> list[str]:
     ]
     if board.kills:
         lines.append(
-            f"The worker was killed {board.kills} time(s); {board.repeated} predictions came again, "
+            f"The worker was killed in the middle; {board.repeated} predictions came again, "
             f"{board.contradictions} of them with other contents."
         )
     elif board.contradictions:

@@ -149,6 +149,7 @@ class Assignment:
             if not beginnings[place] <= positions[place] <= ends[place]:
                 raise TrimmedError({place: positions[place]})
         self._positions.take(positions)
+        self._positions.hold(positions)
         for place in places:
             self._marks.take(InputPartition(*place), self._monotonic())
 

@@ -76,15 +76,28 @@ class MarkSchedule:
             known.event_ms = event_ms if known.event_ms is None else max(known.event_ms, event_ms)
 
     def due(self, now_s: float, is_read_to_end: Callable[[InputPartition], bool]) -> list[Progress]:
-        """Return what has to be told now, in the order of the partitions, and note that it was."""
-        due = []
+        """Return what has to be told now, and note that it was.
+
+        Partitions that are no longer idle come first: they hold back what the others allow. Otherwise the
+        order is that of the partitions.
+        """
+        due, woken = [], []
         for partition, known in sorted(self._followed.items()):
             quiet = now_s - known.active_s >= self._idle_after_s
             progress = Progress(partition, known.event_ms, quiet and is_read_to_end(partition))
             if self._is_due(progress, known, now_s):
+                is_woken = known.told is not None and known.told.idle and not progress.idle
+                (woken if is_woken else due).append(progress)
                 known.told, known.told_s = progress, now_s
-                due.append(progress)
-        return due
+        return [*woken, *due]
+
+    def told(self) -> list[InputPartition]:
+        """Return the partitions of which everything read has been told, or is in what was last due."""
+        return [
+            partition
+            for partition, known in self._followed.items()
+            if known.told is not None and known.told.event_ms == known.event_ms
+        ]
 
     def _is_due(self, progress: Progress, known: _Followed, now_s: float) -> bool:
         if known.told is None:

@@ -126,18 +126,27 @@ class Router:
     async def tell_progress(
         self, is_read_to_end: Callable[[TopicPlace], bool], partitions_of: Callable[[str], int]
     ) -> None:
-        """Send the progress marks that are due to every partition of the log."""
+        """Send the progress marks that are due to every partition of the log, then let Kafka know positions."""
 
         def is_ended(partition: InputPartition) -> bool:
             return is_read_to_end((partition.topic, partition.partition))
 
         sendings = []
-        for progress in self._marks.due(self._monotonic(), is_ended):
+        due = self._marks.due(self._monotonic(), is_ended)
+        covered = self._covered()
+        for progress in due:
             value = encode_mark(self._mark(progress, partitions_of))
             for partition in range(self._log_partitions):
                 output = Output(self._log_topic, None, value)
                 sendings.append(await self._outlet.send(output, partition))
         await stored(sendings)
+        self._positions.hold(covered)
+
+    def _covered(self) -> dict[TopicPlace, int]:
+        """Return the positions up to which the progress told, or about to be, says all."""
+        told = [(partition.topic, partition.partition) for partition in self._marks.told()]
+        positions = {place: self._positions.next(place) for place in told}
+        return {place: offset for place, offset in positions.items() if offset is not None}
 
     def _mark(self, progress: Progress, partitions_of: Callable[[str], int]) -> ProgressMark:
         known = max(partitions_of(progress.input.topic), progress.input.partition + 1)

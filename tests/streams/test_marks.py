@@ -90,3 +90,33 @@ def test_partitions_lost_are_forgotten() -> None:
     marks.keep_only({TWO})
     marks.read(ONE, 100, now_s=0)
     assert marks.due(0, ended) == [Progress(TWO, None, False)]
+
+
+def test_partitions_that_wake_are_told_first() -> None:
+    """Before the progress of another, which would close windows that the woken one has updates for."""
+    marks = MarkSchedule(idle_after_s=10)
+    marks.take(ONE, now_s=0)
+    marks.take(TWO, now_s=0)
+    marks.read(TWO, 100, now_s=0)
+    marks.read(ONE, 100, now_s=5)
+    assert marks.due(10, ended) == [Progress(ONE, 100, False), Progress(TWO, 100, True)]
+    marks.read(ONE, 900, now_s=12)
+    marks.read(TWO, 800, now_s=12)
+    assert marks.due(12, ended) == [Progress(TWO, 800, False), Progress(ONE, 900, False)]
+
+
+def test_what_was_told_covers_what_was_read() -> None:
+    """Until something newer is read that was not told yet."""
+    marks = MarkSchedule(idle_after_s=10)
+    marks.take(ONE, now_s=0)
+    assert marks.told() == []
+    marks.due(0, ended)
+    assert marks.told() == [ONE]
+    marks.read(ONE, 100, now_s=0.5)
+    assert marks.told() == []
+    marks.due(0.5, ended)
+    assert marks.told() == []
+    marks.due(1, ended)
+    assert marks.told() == [ONE]
+    marks.read(ONE, 50, now_s=1.5)
+    assert marks.told() == [ONE]

@@ -235,3 +235,17 @@ def test_idle_is_told_when_the_partition_is_read_to_its_end() -> None:
     assert [mark.idle for _, mark in stage.tell(is_ended=True)] == [False]
     stage.clock.now_s += 1
     assert [mark.idle for _, mark in stage.tell(is_ended=True)] == [True]
+
+
+def test_positions_are_told_to_kafka_after_the_progress_up_to_them() -> None:
+    """Otherwise who takes the partition over finds nothing to read, and has no progress to tell."""
+    stage = Stage()
+    stage.positions.hold({PLACE: 0})
+    stage.tell()
+    stage.route(b"a 60000")
+    assert stage.positions.untold() == {PLACE: 0}
+    stage.tell()
+    assert stage.positions.untold() == {PLACE: 0}
+    stage.clock.now_s += 1
+    stage.tell()
+    assert stage.positions.untold() == {PLACE: 1}
