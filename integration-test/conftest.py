@@ -36,8 +36,10 @@ def brokers() -> Iterator[Callable[[str], str]]:
 
         def start(name: str) -> str:
             if name not in started:
-                broker = EmbeddedBroker(topics=()) if name == EMBEDDED else Kafka(name.removeprefix("kafka-"))
-                started[name] = stack.enter_context(broker).bootstrap
+                if name == EMBEDDED:
+                    started[name] = stack.enter_context(EmbeddedBroker(topics=())).bootstrap
+                else:
+                    started[name] = stack.enter_context(Kafka(name.removeprefix("kafka-"))).bootstrap
             return started[name]
 
         yield start

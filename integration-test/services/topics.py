@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -63,7 +64,7 @@ def read_until(
         while not enough(read) and time.monotonic() < deadline_s:
             for message in consumer.consume(1000, 0.2):
                 assert message.error() is None, message.error()
-                headers = dict(message.headers() or ())
+                headers = dict(cast("list[tuple[str, bytes]]", message.headers() or []))
                 partition, offset = message.partition(), message.offset()
                 assert partition is not None
                 assert offset is not None

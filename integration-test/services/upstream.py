@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiokafka.partitioner import murmur2
 from confluent_kafka import Producer
 
+from pg_streaming_machine_learning.records.feature import STATISTICS
 from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetric, TraceUnit
 from pg_streaming_machine_learning.wire.codec import AvroEncoder
 from pg_streaming_machine_learning.wire.feature import FeatureKey, LabeledFeature
@@ -56,7 +57,9 @@ class Upstream:
             inner = self._keys.encode(
                 FeatureKey(window.host, TraceMetric(metric), TraceMeasure(measure), TraceUnit(unit))
             )
-            value = self._values.encode(LabeledFeature(*statistics, window.label))
+            value = self._values.encode(
+                LabeledFeature(**dict(zip(STATISTICS, statistics, strict=True)), label=window.label)
+            )
             partition = (murmur2(inner) & 0x7FFFFFFF) % self.partitions
             yield Sent(partition, encode_windowed_key(inner, window.start_ms), value, window.start_ms)
 

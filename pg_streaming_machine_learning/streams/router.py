@@ -126,7 +126,7 @@ class Router:
     async def tell_progress(
         self, is_read_to_end: Callable[[TopicPlace], bool], partitions_of: Callable[[str], int]
     ) -> None:
-        """Send the progress marks that are due to every partition of the log, then let Kafka know positions."""
+        """Send the progress marks that are due to every partition of the log; then positions may be told."""
 
         def is_ended(partition: InputPartition) -> bool:
             return is_read_to_end((partition.topic, partition.partition))
