@@ -81,7 +81,8 @@ class MarkSchedule:
         Partitions that are no longer idle come first: they hold back what the others allow. Otherwise the
         order is that of the partitions.
         """
-        due, woken = [], []
+        due: list[Progress] = []
+        woken: list[Progress] = []
         for partition, known in sorted(self._followed.items()):
             quiet = now_s - known.active_s >= self._idle_after_s
             progress = Progress(partition, known.event_ms, quiet and is_read_to_end(partition))

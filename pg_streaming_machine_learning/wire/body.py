@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
@@ -120,5 +121,6 @@ def _has_one_encoding(schema: Any) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
+    # Without addresses of objects, the same bytes give the same dead letter.
+    lines = re.sub(r"<[^<>]* at 0x[0-9a-f]+>", "them", str(error)).splitlines()
     return f"{type(error).__name__} {lines[0][:200]}" if lines else type(error).__name__
