@@ -115,15 +115,23 @@ def time_worker(bootstrap: str, registry_url: str, directory: Path, closed: int)
     with DemoWorker(settings, directory, directory / "worker.log") as worker:
         with Feed(bootstrap, (LOG,)) as log:
             worker.start()
-            first = log.take(STALL_S)[0]
+            first = take(log)[0]
         with Feed(bootstrap, (OUTPUT,)) as predictions:
             read: list[InputRecord] = []
             wanted = closed * 19 // 20
             while len(read) < wanted:
-                more = predictions.take(STALL_S)
-                assert more, worker.last_lines(20)
-                read += more
+                read += take(predictions)
     return (read[wanted - 1].timestamp_ms - first.timestamp_ms) / 1000 * closed / wanted
+
+
+def take(feed: Feed) -> list[InputRecord]:
+    """Return the next records, as soon as there are some."""
+    end_s = time.monotonic() + STALL_S
+    while time.monotonic() < end_s:
+        records = feed.take(0.05)
+        if records:
+            return records
+    raise TimeoutError(f"nothing came within {STALL_S:.0f} s")
 
 
 async def time_loop(bootstrap: str, registry_url: str, updates: int, closed: int) -> float:
@@ -142,7 +150,7 @@ async def time_loop(bootstrap: str, registry_url: str, updates: int, closed: int
     with Feed(bootstrap, (INPUT,)) as feed:
         seen: set[tuple[str, int]] = set()
         while updates > 0:
-            for record in feed.take(STALL_S):
+            for record in take(feed):
                 updates -= 1
                 for update in await source.updates(record):
                     if (update.host, update.window_start_ms) not in seen:

@@ -1,15 +1,11 @@
 """How well the model does, since the start and of late, beside what needs no model."""
 
-# mypy: untyped-calls-exclude=river
-
 from __future__ import annotations
 
 import math
 from collections import deque
 from dataclasses import dataclass
 from itertools import accumulate
-
-from river import metrics
 
 from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.records.snapshot import read_state, write_state
@@ -63,17 +59,18 @@ class _Tally:
         self.ranks[label][int(probability * _BINS)] += count
 
     def score(self) -> Score:
-        """Return the figures, confusion by river's metrics."""
-        matrix = metrics.ConfusionMatrix()
-        for label, row in enumerate(self.cells):
-            for predicted, count in enumerate(row):
-                if count:
-                    matrix.update(label, predicted, w=count)
+        """Return the figures; river's metrics take no counts, and in some releases weigh them wrongly."""
+        (right_0, wrong_0), (wrong_1, right_1) = self.cells
+        samples = right_0 + wrong_0 + wrong_1 + right_1
+        right = right_0 + right_1
+        slow, called_slow = wrong_1 + right_1, wrong_0 + right_1
+        # By chance right, with the same frequencies: samples squared times the probability.
+        by_chance = slow * called_slow + (samples - slow) * (samples - called_slow)
         return Score(
-            samples=sum(map(sum, self.cells)),
-            accuracy=float(metrics.Accuracy(matrix).get()),
-            kappa=float(metrics.CohenKappa(matrix).get()),
-            f1=float(metrics.F1(matrix, pos_val=1).get()),
+            samples=samples,
+            accuracy=_share(right, samples),
+            kappa=_share(samples * right - by_chance, samples * samples - by_chance),
+            f1=_share(2 * right_1, slow + called_slow),
             roc_auc=self._roc_auc(),
         )
 
@@ -86,6 +83,11 @@ class _Tally:
         up_to = accumulate(negatives)
         counts = zip(positives, negatives, up_to, strict=True)
         return sum(ones * (2 * total - tied) for ones, tied, total in counts) / (2 * pairs)
+
+
+def _share(part: int, whole: int) -> float:
+    """Return a quotient, 0.0 of nothing."""
+    return part / whole if whole else 0.0
 
 
 class Evaluation:

@@ -15,7 +15,7 @@ _CLIP = 8.0
 """A value further from the mean than so many deviations counts as so many: one outlier ruins no model."""
 
 
-class Standardized(base.Wrapper[base.Classifier], base.Classifier):
+class Standardized(base.Wrapper, base.Classifier):
     """A classifier behind running standardisation, imputation and indicators.
 
     Numbers are scaled by the running mean and deviation of their feature. A feature that is missing gets its

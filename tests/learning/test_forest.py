@@ -7,6 +7,7 @@ from __future__ import annotations
 import pickle
 import random
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -32,6 +33,11 @@ def stream(n: int, seed: int = 1, features: int = 8) -> list[Sample]:
         slow = x["feature 0"] + x["feature 1"] > 0.5 if i < n / 2 else x["feature 2"] > 0.3
         samples.append((x, int(slow)))
     return samples
+
+
+same_rounding = pytest.mark.skipif(
+    version("river") < "0.26", reason="older rivers, for Python 3.10, round differently in the last bit"
+)
 
 
 def our_forest(**parameters: Any) -> AdaptiveRandomForest:
@@ -82,6 +88,7 @@ def test_only_rivers_own_skip_is_skipped() -> None:
     assert AdaptiveRandomForest()._unit_test_skips() == skips == {"check_shuffle_features_no_impact"}
 
 
+@same_rounding
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -102,6 +109,7 @@ def test_with_the_same_features_throughout_it_is_rivers_forest(parameters: dict[
     assert ours.n_drifts_detected() == theirs.n_drifts_detected() > 0
 
 
+@same_rounding
 def test_it_is_rivers_forest_on_river_s_own_stream() -> None:
     samples = [(x, y) for x, y in synth.ConceptDriftStream(seed=42, position=300, width=40).take(600)]
     ours, theirs = our_forest(seed=8), rivers_forest(seed=8)

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import math
+from importlib.metadata import version
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from river.tree.nodes.htc_nodes import LeafNaiveBayes
@@ -16,6 +18,10 @@ from river.tree.splitter.nominal_splitter_classif import NominalSplitterClassif
 from river.tree.utils import do_naive_bayes_prediction
 
 from pg_streaming_machine_learning.learning.observers import GaussianObserver, NominalObserver, naive_bayes
+
+pytestmark = pytest.mark.skipif(
+    version("river") < "0.26", reason="older rivers, for Python 3.10, round differently in the last bit"
+)
 
 SEEN = st.lists(
     st.tuples(
