@@ -164,15 +164,19 @@ def _scratch_beside(out: Path) -> Iterator[Path]:
 
 @contextmanager
 def _interrupted_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does; outside of the main thread signals are somebody else's."""
+    """Let SIGTERM do what Ctrl-C does, and Ctrl-C even where a shell has it ignored in the background.
+
+    Outside of the main thread signals are somebody else's.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    former = signal.signal(signal.SIGTERM, _interrupt)
+    former = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, former)
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 def _interrupt(signal_number: int, frame: FrameType | None) -> None:
