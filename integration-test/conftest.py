@@ -20,7 +20,6 @@ from services.upstream import Upstream
 from services.worker import Worker
 
 EMBEDDED = "embedded"
-NEWEST = f"kafka-{VERSIONS[-1]}"
 REAL = [pytest.param(f"kafka-{version}", marks=pytest.mark.kafka) for version in VERSIONS]
 INPUT_PARTITIONS = 3
 
@@ -56,9 +55,9 @@ def broker(request: pytest.FixtureRequest, brokers: Callable[[str], str]) -> str
     return name
 
 
-@pytest.fixture(params=[pytest.param(NEWEST, marks=pytest.mark.kafka)])
+@pytest.fixture(params=REAL)
 def real_broker(request: pytest.FixtureRequest, brokers: Callable[[str], str]) -> str:
-    """Return the name of the newest real Kafka, running; for what the embedded broker cannot show."""
+    """Return the name of a real Kafka, running; for what the embedded broker cannot show."""
     why = missing()
     if why is not None:
         pytest.skip(why)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from pg_streaming_machine_learning.wire.codec import schema_of
 from pg_streaming_machine_learning.wire.feature import FeatureKey, LabeledFeature
@@ -12,7 +13,7 @@ from pg_streaming_machine_learning.wire.registry import Registry
 from services.upstream import Upstream
 from services.worker import Worker
 
-__all__ = ["MakePlace", "Place", "StartWorker", "register_input_schemas"]
+__all__ = ["MakePlace", "Place", "StartWorker", "register_input_schemas", "register_schema"]
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,17 @@ StartWorker = Callable[..., Worker]
 
 def register_input_schemas(url: str) -> tuple[int, int]:
     """Register the schemas of the input topic; return the ids of the key's and the value's."""
+    key_id = register_schema(url, "input-key", schema_of(FeatureKey))
+    return key_id, register_schema(url, "input-value", schema_of(LabeledFeature))
 
-    async def register() -> tuple[int, int]:
+
+def register_schema(url: str, subject: str, schema: dict[str, Any]) -> int:
+    """Register a schema; return its id."""
+
+    async def register() -> int:
         registry = Registry(url)
         try:
-            key_id = await registry.register("input-key", schema_of(FeatureKey))
-            return key_id, await registry.register("input-value", schema_of(LabeledFeature))
+            return await registry.register(subject, schema)
         finally:
             await registry.aclose()
 

@@ -35,6 +35,20 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Recorded seconds per second; 0 is as fast as the worker can.",
 )
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Replay only the first MINUTES.")
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.9,
+    show_default=True,
+    help="Slow is a window whose quantile SHARE of response times ...",
+)
+@click.option(
+    "--factor",
+    type=click.FloatRange(min=0, min_open=True),
+    default=5.0,
+    show_default=True,
+    help="... is above FACTOR times the host's median of the fault-free minutes.",
+)
 @click.option("--kill", is_flag=True, help="Kill the worker in the middle (kill -9) and start it again.")
 @click.option("--plain", is_flag=True, help="Lines of text instead of the live table.")
 @click.option("--hold", is_flag=True, help="At the end keep everything running until Ctrl-C, to look around.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pg_streaming_machine_learning.testbed.figures import OBJECTIVE
+
 __all__ = ["DemoOptions"]
 
 
@@ -20,6 +22,9 @@ class DemoOptions:
         Recorded seconds per second; 0 is as fast as the worker can.
     minutes : float or None
         Replay only the first minutes; None replays everything.
+    share, factor : float
+        Slow is a window whose quantile `share` of response times is above `factor` times the median of
+        the host's fault-free minutes.
     kill : bool
         Kill the worker in the middle (``kill -9``) and start it again.
     plain : bool
@@ -37,6 +42,8 @@ class DemoOptions:
     recording: Path
     speed: float
     minutes: float | None = None
+    share: float = OBJECTIVE.share
+    factor: float = OBJECTIVE.factor
     kill: bool = False
     plain: bool = False
     hold: bool = False

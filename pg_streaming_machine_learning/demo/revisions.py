@@ -12,17 +12,12 @@ from numpy.typing import NDArray
 from pg_streaming_machine_learning.errors import RecordingError
 from pg_streaming_machine_learning.labels.objective import Objective
 from pg_streaming_machine_learning.records.update import Metric
+from pg_streaming_machine_learning.testbed.figures import GRID, OBJECTIVE
 from pg_streaming_machine_learning.testbed.recording import Recording
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 from pg_streaming_machine_learning.windows.summary import summarize
 
 __all__ = ["GRID", "METRICS", "OBJECTIVE", "RecordedWindows", "Revision", "Step"]
-
-GRID = HoppingWindows(size_ms=10_000, hop_ms=5_000)
-"""Windows of 10 s every 5 s."""
-
-OBJECTIVE = Objective(share=0.9, factor=5.0)
-"""Slow is a window whose 90th percentile of response times exceeds 5 times the host's usual median."""
 
 METRICS: dict[str, Metric] = {
     "CPU": Metric("CPU", "UTILIZATION", "PERCENT"),
@@ -133,7 +128,9 @@ class RecordedWindows:
         self.end_ms = starts_ms[-1] + grid.size_ms
 
     @classmethod
-    def load(cls, path: Path, *, minutes: float | None = None) -> RecordedWindows:
+    def load(
+        cls, path: Path, *, minutes: float | None = None, objective: Objective = OBJECTIVE
+    ) -> RecordedWindows:
         """Read a recording from its directory.
 
         Raises

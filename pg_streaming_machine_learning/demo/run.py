@@ -13,6 +13,7 @@ from pg_streaming_machine_learning.demo.revisions import RecordedWindows
 from pg_streaming_machine_learning.demo.stage import Stage
 from pg_streaming_machine_learning.demo.summary import print_summary
 from pg_streaming_machine_learning.demo.view import create_view
+from pg_streaming_machine_learning.labels.objective import Objective
 
 __all__ = ["run_demo"]
 
@@ -35,7 +36,8 @@ def run_demo(options: DemoOptions, console: Console) -> int:
         If it is told to end by Ctrl-C or a signal; nothing is left running then.
     """
     started_s = time.monotonic()
-    windows = RecordedWindows.load(options.recording, minutes=options.minutes)
+    objective = Objective(share=options.share, factor=options.factor)
+    windows = RecordedWindows.load(options.recording, minutes=options.minutes, objective=objective)
     with ExitStack() as stack:
         ending = stack.enter_context(Ending())
         stage = Stage(stack, windows, options, started_s)

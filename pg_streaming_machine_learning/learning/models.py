@@ -98,10 +98,14 @@ def _find(path: str) -> type[base.Classifier]:
     try:
         module = importlib.import_module(module_name)
     except (ImportError, ValueError, TypeError) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name not in (None, *_parents(module_name)):
+            raise _broken(path, error) from error
         raise ModelError(
             f"MODEL is {path!r}, but there is no module {module_name!r}; expected the dotted path of a river "
             f"classifier, such as {DEFAULT_MODEL!r}"
         ) from error
+    except Exception as error:  # the module may be the user's own
+        raise _broken(path, error) from error
     kind: Any = getattr(module, name, None)
     if kind is None:
         nearest = difflib.get_close_matches(name, dir(module), n=1)
@@ -113,6 +117,17 @@ def _find(path: str) -> type[base.Classifier]:
     if base.MultiLabelClassifier in found.__mro__ or inspect.isabstract(found):
         raise ModelError(f"MODEL is {path!r}, which is no classifier of single labels that can be created")
     return found
+
+
+def _parents(module_name: str) -> list[str]:
+    """Return a module and the packages it is in."""
+    parts = module_name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def _broken(path: str, error: Exception) -> ModelError:
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return ModelError(f"MODEL is {path!r}, whose module cannot be imported: {text}")
 
 
 def _build(kind: type[base.Classifier], spec: ModelSpec, parameters: dict[str, Any]) -> base.Classifier:
@@ -128,7 +143,8 @@ def _build(kind: type[base.Classifier], spec: ModelSpec, parameters: dict[str, A
         _try_out(model.clone())
     except Exception as error:
         # Whatever a class outside our hands makes of a user's values is a wrong setting.
-        raise ModelError(f"{spec.path} does not work with {dict(spec.parameters)!r}: {error}") from error
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ModelError(f"{spec.path} does not work with {dict(spec.parameters)!r}: {text}") from error
     return model
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,3 +145,15 @@ def test_wrong_parameters_are_one_clear_line(parameters: dict[str, Any], message
 
 def test_the_version_names_all_that_makes_a_prediction() -> None:
     assert model_version() == f"{__version__}/river {river_version}/g1"
+
+
+def test_a_module_that_fails_while_imported_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be the user's own, and raise anything."""
+    (tmp_path / "broken_model_module.py").write_text(
+        "raise RuntimeError('first\\nsecond')\n", encoding="utf-8"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModelError, match="cannot be imported: RuntimeError: first second"):
+        create_model(ModelSpec("broken_model_module.Model"), seed=1)
