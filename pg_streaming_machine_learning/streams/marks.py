@@ -71,15 +71,18 @@ class MarkSchedule:
         known = self._followed.get(partition)
         if known is None:
             return
-        known.active_s = now_s
         if event_ms is not None:
+            # Bad records alone keep nobody waiting: a partition that brings no others becomes idle.
+            known.active_s = now_s
             known.event_ms = event_ms if known.event_ms is None else max(known.event_ms, event_ms)
 
     def due(self, now_s: float, is_read_to_end: Callable[[InputPartition], bool]) -> list[Progress]:
         """Return what has to be told now, and note that it was.
 
-        Partitions that are no longer idle come first: they hold back what the others allow. Otherwise the
-        order is that of the partitions.
+        A partition that was just taken over, or is no longer idle, is told to be active first, and how far
+        it has come only the next time: it holds back what the others allow before any of them allows it,
+        although the engines may have known it as idle. These come first; otherwise the order is that of the
+        partitions.
         """
         due: list[Progress] = []
         woken: list[Progress] = []
@@ -87,7 +90,9 @@ class MarkSchedule:
             quiet = now_s - known.active_s >= self._idle_after_s
             progress = Progress(partition, known.event_ms, quiet and is_read_to_end(partition))
             if self._is_due(progress, known, now_s):
-                is_woken = known.told is not None and known.told.idle and not progress.idle
+                is_woken = known.told is None or (known.told.idle and not progress.idle)
+                if is_woken:
+                    progress = Progress(partition, known.told.event_ms if known.told else None, False)
                 (woken if is_woken else due).append(progress)
                 known.told, known.told_s = progress, now_s
         return [*woken, *due]

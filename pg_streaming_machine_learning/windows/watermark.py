@@ -74,7 +74,10 @@ class WatermarkTracker:
             self._first_sent_ms = mark.sent_ms
         self._now_ms = max(self._now_ms, mark.sent_ms)
         topic = mark.input.topic
-        self._partitions[topic] = max(self._partitions.get(topic, 0), mark.partitions)
+        known = self._partitions.get(topic, 0)
+        if mark.partitions > known > 0:
+            self._first_sent_ms = mark.sent_ms  # the topic has grown: its new partitions are waited for
+        self._partitions[topic] = max(known, mark.partitions)
         progress = self._progress.setdefault(mark.input, _Progress(None, False))
         progress.idle = mark.idle
         if mark.event_ms is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pg_streaming_machine_learning.records.update import InputPartition
+from pg_streaming_machine_learning.records.update import InputPartition, ProgressMark
 from pg_streaming_machine_learning.streams.marks import MarkSchedule, Progress
+from pg_streaming_machine_learning.windows.watermark import WatermarkTracker
 
 ONE = InputPartition("input", 0)
 TWO = InputPartition("input", 1)
@@ -50,8 +51,9 @@ def test_event_time_is_the_greatest_read() -> None:
     """Revisions of older windows, and bad records (None), do not take it back. Zero is a time."""
     marks = MarkSchedule(idle_after_s=10)
     marks.take(ONE, now_s=0)
+    marks.due(0, ended)
     marks.read(ONE, 0, now_s=0)
-    assert marks.due(0, ended) == [Progress(ONE, 0, False)]
+    assert marks.due(1, ended) == [Progress(ONE, 0, False)]
     marks.read(ONE, 300, now_s=0)
     marks.read(ONE, 100, now_s=0)
     marks.read(ONE, None, now_s=0)
@@ -62,24 +64,36 @@ def test_idle_needs_both_silence_and_the_end() -> None:
     """A partition that is behind is not idle, however long its records are being handled."""
     marks = MarkSchedule(idle_after_s=10)
     marks.take(ONE, now_s=0)
+    marks.due(0, ended)
     marks.read(ONE, 100, now_s=1)
     assert marks.due(1, behind) == [Progress(ONE, 100, False)]
     assert marks.due(10.9, ended) == []
     assert marks.due(11, behind) == [Progress(ONE, 100, False)]
     assert marks.due(12, ended) == [Progress(ONE, 100, True)]
     marks.read(ONE, 200, now_s=13)
-    assert marks.due(13, ended) == [Progress(ONE, 200, False)]
+    assert marks.due(13, ended) == [Progress(ONE, 100, False)]
+    assert marks.due(14, ended) == [Progress(ONE, 200, False)]
+
+
+def test_bad_records_alone_do_not_keep_a_partition_active() -> None:
+    """It would hold the watermark back for as long as somebody writes nonsense."""
+    marks = MarkSchedule(idle_after_s=10)
+    marks.take(ONE, now_s=0)
+    marks.due(0, ended)
+    marks.read(ONE, None, now_s=9)
+    assert marks.due(10, ended) == [Progress(ONE, None, True)]
 
 
 def test_unchanged_progress_is_told_again() -> None:
     """The log tells passing time by it."""
     marks = MarkSchedule(idle_after_s=10)
     marks.take(ONE, now_s=0)
-    marks.read(ONE, 100, now_s=0)
     marks.due(0, behind)
-    assert marks.due(9.9, behind) == []
-    assert marks.due(10, behind) == [Progress(ONE, 100, False)]
-    assert marks.due(15, behind) == []
+    marks.read(ONE, 100, now_s=0)
+    marks.due(1, behind)
+    assert marks.due(10.9, behind) == []
+    assert marks.due(11, behind) == [Progress(ONE, 100, False)]
+    assert marks.due(16, behind) == []
 
 
 def test_partitions_lost_are_forgotten() -> None:
@@ -97,12 +111,39 @@ def test_partitions_that_wake_are_told_first() -> None:
     marks = MarkSchedule(idle_after_s=10)
     marks.take(ONE, now_s=0)
     marks.take(TWO, now_s=0)
+    marks.due(0, ended)
     marks.read(TWO, 100, now_s=0)
     marks.read(ONE, 100, now_s=5)
     assert marks.due(10, ended) == [Progress(ONE, 100, False), Progress(TWO, 100, True)]
     marks.read(ONE, 900, now_s=12)
     marks.read(TWO, 800, now_s=12)
-    assert marks.due(12, ended) == [Progress(TWO, 800, False), Progress(ONE, 900, False)]
+    assert marks.due(12, ended) == [Progress(TWO, 100, False), Progress(ONE, 900, False)]
+    assert marks.due(13, ended) == [Progress(TWO, 800, False)]
+
+
+def test_partitions_with_a_backlog_hold_each_other_back_though_both_were_idle() -> None:
+    """After a restart, or when two wake at once, nobody's progress closes the windows of the other.
+
+    ::
+
+        told before   ONE idle at 100   TWO idle at 100
+        read          900               200
+        watermark     stays at that of the end of the stream, and no update of TWO after it is late
+    """
+    marks = MarkSchedule(idle_after_s=10)
+    tracker = WatermarkTracker(("input",), idle_after_ms=10_000, closing_delay_ms=50)
+    for partition in (ONE, TWO):
+        tracker.update(ProgressMark(partition, 2, 100, True, 0))
+    assert tracker.watermark_ms == 150
+    for partition, event_ms in ((ONE, 900), (TWO, 200)):
+        marks.take(partition, now_s=0)
+        marks.read(partition, event_ms, now_s=0)
+    for now_s in (0, 1):
+        for each in marks.due(now_s, behind):
+            tracker.update(ProgressMark(each.input, 2, each.event_ms, each.idle, 100_000))
+            assert tracker.watermark_ms is not None
+            assert tracker.watermark_ms <= 200
+    assert tracker.watermark_ms == 200
 
 
 def test_what_was_told_covers_what_was_read() -> None:
