@@ -81,7 +81,7 @@ def record(
     free_bytes = shutil.disk_usage(out.parent).free
     if free_bytes < LEAST_FREE_BYTES:
         raise RecordingError(f"disk has {free_bytes} bytes free, expected at least {LEAST_FREE_BYTES}")
-    with _interrupted_by_sigterm(), _scratch_beside(out) as scratch:
+    with _interrupted_by_signals(), _scratch_beside(out) as scratch:
         recording = asyncio.run(_run(plan, scratch, warm_up_s, progress))
         progress("writing")
         written = scratch / "recording"
@@ -163,7 +163,7 @@ def _scratch_beside(out: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
+def _interrupted_by_signals() -> Iterator[None]:
     """Let SIGTERM do what Ctrl-C does, and Ctrl-C even where a shell has it ignored in the background.
 
     Outside of the main thread signals are somebody else's.
