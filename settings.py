@@ -17,6 +17,8 @@ FEATURES_TOPIC = ""
 LOG_TOPIC = "pg-streaming-samples"
 PREDICTIONS_TOPIC = "pg-streaming-predictions"
 DEAD_LETTERS_TOPIC = "pg-streaming-dead-letters"
+STATE_TOPIC = "pg-streaming-state"
+PROGRESS_TOPIC = "pg-streaming-progress"
 
 # Name of the consumer group. Workers with the same name share the partitions.
 APPLICATION_ID = "pg-streaming-machine-learning"
@@ -30,6 +32,9 @@ REPLICATION_FACTOR = 1
 
 # Register the schema of the predictions; if not, it has to be registered already.
 SCHEMAS_REGISTER = True
+
+# How long a worker that died keeps its partitions. The broker has to allow it (group.min.session.timeout.ms).
+SESSION_TIMEOUT_S = 6
 
 # How long to wait at the start for Kafka, the input topic and the registry.
 START_TIMEOUT_S = 60
@@ -65,6 +70,27 @@ DECISION_THRESHOLD = 0.5
 # Whether the model may tell hosts apart by name. If so, it knows nothing of a new host.
 HOST_AS_FEATURE = False
 
-# Faust's web server, which answers as long as the event loop turns: for health checks.
+# When a snapshot of the state is taken: after so many updates or seconds, or when reading the log again from the
+# last one would take five seconds, whichever comes first; and how large one may be.
+SNAPSHOT_EVERY_UPDATES = 10_000
+SNAPSHOT_EVERY_S = 60
+SNAPSHOT_MAX_BYTES = 268_435_456
+
+# What snapshots are signed with, the same for all workers; best given in the environment. Without it, workers on
+# one machine share a key they make themselves. Whether a snapshot without signature may be used.
+SNAPSHOT_KEY = ""
+SNAPSHOT_UNSIGNED = False
+
+# Go on with an empty model if there is neither a usable snapshot nor the beginning of the log.
+ALLOW_COLD_START = False
+
+# Go on behind records that Kafka deleted before they were read.
+ALLOW_HOLES = False
+
+# The process ends if its event loop or its heartbeat stands still for so long.
+STUCK_AFTER_S = 60
+
+# A web server that answers /live and /ready: for health checks.
 WEB_ENABLED = False
 WEB_PORT = 6066
+WEB_BIND = "127.0.0.1"

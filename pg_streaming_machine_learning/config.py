@@ -30,6 +30,7 @@ _BROKER = re.compile(r"(?:kafka://)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([
 _GREATEST_PORT = 65_535
 _NEARLY = 0.87
 _SHORT = 5
+_SHORTEST_KEY = 16
 _NEARLY_IF_SHORT = 0.9
 _WORDS = {
     "true": True,
@@ -79,6 +80,15 @@ def _http_url(value: object) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError
     return url
+
+
+def _key(value: object) -> str:
+    if value in ("", None):
+        return ""
+    key = _text(value)
+    if len(key) < _SHORTEST_KEY:
+        raise ValueError
+    return key
 
 
 def _boolean(value: object) -> bool:
@@ -142,11 +152,14 @@ class Settings:
     log_topic: str = _setting("pg-streaming-samples", _topic, "the name of a topic")
     predictions_topic: str = _setting("pg-streaming-predictions", _topic, "the name of a topic")
     dead_letters_topic: str = _setting("pg-streaming-dead-letters", _topic, "the name of a topic")
+    state_topic: str = _setting("pg-streaming-state", _topic, "the name of a topic")
+    progress_topic: str = _setting("pg-streaming-progress", _topic, "the name of a topic")
     application_id: str = _setting("pg-streaming-machine-learning", _topic, "letters, digits, . _ and -")
     log_partitions: int = _setting(1, _integer(1, 1000), "a whole number from 1 to 1000")
     topics_create: bool = _setting(True, _boolean, "true or false")
     replication_factor: int = _setting(1, _integer(1, 100), "a whole number from 1 to 100")
     schemas_register: bool = _setting(True, _boolean, "true or false")
+    session_timeout_s: int = _setting(6, _integer(1, 1800), "whole seconds from 1 to 1800")
     start_timeout_s: int = _setting(60, _integer(1, 86_400), "whole seconds from 1 to 86400")
     window_size_s: int = _setting(1800, _integer(1, 2_678_400), "whole seconds from 1 to 2678400 (31 days)")
     window_hop_s: int = _setting(60, _integer(1, 2_678_400), "whole seconds from 1 to WINDOW_SIZE_S")
@@ -162,8 +175,19 @@ class Settings:
     warm_up_samples: int = _setting(50, _integer(0, 10**9), "a whole number from 0 to 1000000000")
     decision_threshold: float = _setting(0.5, _number(0.0, 1.0), "a number from 0 to 1")
     host_as_feature: bool = _setting(False, _boolean, "true or false")
+    snapshot_every_updates: int = _setting(10_000, _integer(1, 10**9), "a whole number from 1 to 1000000000")
+    snapshot_every_s: int = _setting(60, _integer(1, 2_678_400), "whole seconds from 1 to 2678400 (31 days)")
+    snapshot_max_bytes: int = _setting(268_435_456, _integer(65_536, 2**32), "bytes from 65536 to 4294967296")
+    snapshot_key: str = field(
+        default="", repr=False, metadata={"parse": _key, "expected": "at least 16 characters, or nothing"}
+    )
+    snapshot_unsigned: bool = _setting(False, _boolean, "true or false")
+    allow_cold_start: bool = _setting(False, _boolean, "true or false")
+    allow_holes: bool = _setting(False, _boolean, "true or false")
+    stuck_after_s: int = _setting(60, _integer(1, 86_400), "whole seconds from 1 to 86400")
     web_enabled: bool = _setting(False, _boolean, "true or false")
     web_port: int = _setting(6066, _integer(1, _GREATEST_PORT), "a port from 1 to 65535")
+    web_bind: str = _setting("127.0.0.1", _text, "an address of this machine, or 0.0.0.0 for all")
 
     def __post_init__(self) -> None:
         if self.window_hop_s > self.window_size_s:
@@ -226,10 +250,20 @@ class Settings:
         >>> Settings(schema_registry_url="http://me:secret@host:8081").describe()[1]
         'SCHEMA_REGISTRY_URL=http://***@host:8081'
         """
-        return [f"{_name(one)}={_shown(getattr(self, one.name))}" for one in fields(self)]
+        return [
+            f"{_name(one)}={_shown(getattr(self, one.name), is_secret=not one.repr)}" for one in fields(self)
+        ]
 
 
-_TOPICS = ("INPUT_TOPIC", "FEATURES_TOPIC", "LOG_TOPIC", "PREDICTIONS_TOPIC", "DEAD_LETTERS_TOPIC")
+_TOPICS = (
+    "INPUT_TOPIC",
+    "FEATURES_TOPIC",
+    "LOG_TOPIC",
+    "PREDICTIONS_TOPIC",
+    "DEAD_LETTERS_TOPIC",
+    "STATE_TOPIC",
+    "PROGRESS_TOPIC",
+)
 
 
 def setting_names() -> list[str]:
@@ -241,7 +275,9 @@ def _name(one: Field[Any]) -> str:
     return one.name.upper()
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, *, is_secret: bool = False) -> str:
+    if is_secret:
+        return "***" if value else ""
     text = json.dumps(value) if isinstance(value, Mapping | bool) else str(value)
     return re.sub(r"//[^/@\s]*@", "//***@", text)
 
@@ -251,7 +287,7 @@ def _read(one: Field[Any], value: object) -> Any:
     try:
         return one.metadata["parse"](value)
     except (ValueError, KeyError, TypeError) as error:
-        shown = re.sub(r"//[^/@\s]*@", "//***@", repr(value))
+        shown = re.sub(r"//[^/@\s]*@", "//***@", repr(value)) if one.repr else "not"
         raise SettingsError(f"{_name(one)} is {shown}, expected {one.metadata['expected']}") from error
 
 

@@ -12,7 +12,11 @@
     │   └── RegistryUnavailable  it did not answer sensibly; try again         retriable
     ├── RefusedRecord            an input record becomes a dead letter, with a reason
     ├── LogFormatError           bytes of the log that this release cannot read
-    ├── LogTrimmedError          the log lost records that the state is made of
+    ├── ColdStartError           neither a snapshot nor the log's beginning is left    exit code 4
+    ├── LogReplacedError         the log is not the one the state was made from         exit code 4
+    ├── FingerprintError         reading the log again gave another state               exit code 4
+    ├── TransactionError         a transaction did not come to its end                  exit code 75
+    ├── StuckError               the process stood still                                exit code 75
     ├── WindowError              window size and hop do not go together
     ├── ModelError               the configured model cannot be built
     ├── RecordingError           a recording cannot be made or read
@@ -31,10 +35,12 @@ from typing import ClassVar
 
 __all__ = [
     "BrokerUnreachable",
+    "ColdStartError",
     "DeadLetterError",
     "DemoError",
+    "FingerprintError",
     "LogFormatError",
-    "LogTrimmedError",
+    "LogReplacedError",
     "ModelError",
     "PgStreamingError",
     "Reason",
@@ -46,7 +52,9 @@ __all__ = [
     "SettingsError",
     "SnapshotError",
     "StartError",
+    "StuckError",
     "TopicError",
+    "TransactionError",
     "WindowError",
 ]
 
@@ -139,10 +147,36 @@ class LogFormatError(PgStreamingError):
     """Bytes of the log topic that this release cannot read: damaged, or of a newer release."""
 
 
-class LogTrimmedError(PgStreamingError):
-    """The log no longer begins where the state has to be rebuilt from."""
+class ColdStartError(PgStreamingError):
+    """No snapshot can be used, and the log no longer begins where the state would be rebuilt from."""
 
     exit_code = 4
+
+
+class LogReplacedError(PgStreamingError):
+    """The log is shorter than what was already read from it: it was made anew."""
+
+    exit_code = 4
+
+
+class FingerprintError(PgStreamingError):
+    """Reading the log again gave another state than the one whose outputs were sent."""
+
+    exit_code = 4
+
+
+class TransactionError(PgStreamingError):
+    """A transaction did not come to its end: fenced, refused, or no answer in time. A new start mends it."""
+
+    retriable = True
+    exit_code = 75
+
+
+class StuckError(PgStreamingError):
+    """The event loop or the heartbeat stood still for too long. A new start mends it."""
+
+    retriable = True
+    exit_code = 75
 
 
 class WindowError(PgStreamingError, ValueError):

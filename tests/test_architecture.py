@@ -27,16 +27,20 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "sources": ({"records", "wire", "windows"}, set()),
     "learning": ({"records"}, {"numpy", "river"}),
     "engine": ({"records", "windows", "labels", "learning"}, set()),
+    "state": ({"records", "windows", "learning", "engine"}, set()),
     "outputs": ({"records", "wire"}, set()),
     "config": (set(), {"simple_settings"}),
     "testbed": ({"records", "wire", "windows", "labels"}, {"aiohttp", "numpy", "psutil"}),
-    "operations": ({"records", "wire", "config"}, {"confluent_kafka"}),
+    "operations": (
+        {"records", "wire", "windows", "learning", "engine", "state", "config"},
+        {"confluent_kafka"},
+    ),
     "demo": (
         {"records", "wire", "windows", "labels", "learning", "config", "testbed", "operations"},
         {"aiohttp", "aiokafka", "confluent_kafka", "numpy", "rich"},
     ),
     "streams": (
-        {"records", "windows", "labels", "wire", "sources", "learning", "engine", "outputs", "config"},
+        {"records", "windows", "labels", "wire", "sources", "learning", "engine", "state", "outputs", "config"},
         {"aiokafka", "confluent_kafka", "faust", "mode"},
     ),
 }
