@@ -87,6 +87,9 @@ ALLOW_COLD_START = False
 # Go on behind records that Kafka deleted before they were read.
 ALLOW_HOLES = False
 
+# Check what Kafka delivers by its checksums. The embedded broker of the demo spoils those of transactions.
+CHECK_CRCS = True
+
 # The process ends if its event loop or its heartbeat stands still for so long.
 STUCK_AFTER_S = 60
 

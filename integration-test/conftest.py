@@ -22,9 +22,10 @@ from services.worker import Worker
 EMBEDDED = "embedded"
 REAL = [pytest.param(f"kafka-{version}", marks=pytest.mark.kafka) for version in VERSIONS]
 INPUT_PARTITIONS = 3
+SNAPSHOT_KEY = "the key of the integration tests"
 
 _NUMBERS = itertools.count(1)
-_KINDS = ("input", "samples", "predictions", "dead-letters")
+_KINDS = ("input", "samples", "predictions", "dead-letters", "state", "progress")
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +95,10 @@ def place(brokers: Callable[[str], str], registry_url: str) -> Callable[..., Pla
             "LOG_TOPIC": names["samples"],
             "PREDICTIONS_TOPIC": names["predictions"],
             "DEAD_LETTERS_TOPIC": names["dead-letters"],
+            "STATE_TOPIC": names["state"],
+            "PROGRESS_TOPIC": names["progress"],
+            "SNAPSHOT_KEY": SNAPSHOT_KEY,
+            "CHECK_CRCS": "false" if broker == EMBEDDED else "true",
             "APPLICATION_ID": mark,
             "TOPICS_CREATE": "false" if broker == EMBEDDED else "true",
             **settings,

@@ -12,19 +12,18 @@ from pg_streaming_machine_learning.engine import Engine, EngineConfig
 from pg_streaming_machine_learning.learning.models import ModelSpec
 from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
 from pg_streaming_machine_learning.sources import Source, create_sources
-from pg_streaming_machine_learning.streams.agents import engine_agent, forever, router_agent
-from pg_streaming_machine_learning.streams.answered import LogPlace, last_answered
+from pg_streaming_machine_learning.state.signing import Signer, key_file, load_key
+from pg_streaming_machine_learning.streams.agents import batch_agent, forever
 from pg_streaming_machine_learning.streams.application import Application, BatchSchema
 from pg_streaming_machine_learning.streams.assignment import Assignment
-from pg_streaming_machine_learning.streams.batch import TopicPlace
-from pg_streaming_machine_learning.streams.dead_letters import DeadLetters
 from pg_streaming_machine_learning.streams.ending import ending_on_errors
-from pg_streaming_machine_learning.streams.engine import EngineHost
 from pg_streaming_machine_learning.streams.marks import MarkSchedule
-from pg_streaming_machine_learning.streams.outlet import Outlet, ProducerOutlet
+from pg_streaming_machine_learning.streams.owners import KafkaOwners, Shared
 from pg_streaming_machine_learning.streams.positions import Positions
-from pg_streaming_machine_learning.streams.router import Router
+from pg_streaming_machine_learning.streams.progress import ProgressTeller
 from pg_streaming_machine_learning.streams.start import check_start
+from pg_streaming_machine_learning.streams.state_reader import read_last_values
+from pg_streaming_machine_learning.streams.transactions import KafkaTransactions
 from pg_streaming_machine_learning.wire.codec import AvroEncoder
 from pg_streaming_machine_learning.wire.prediction import BottleneckPrediction
 from pg_streaming_machine_learning.wire.registry import Registry
@@ -60,34 +59,27 @@ def create_app(settings: Settings) -> Application:
     ModelError
         If the model cannot be built.
     """
+    config = engine_config(settings)
+    Engine(config)  # a model that cannot be built shows now, not when the first partition arrives
     positions = Positions()
     app = Application(settings, positions)
-    outlet = ProducerOutlet(app)
     registry = Registry(settings.schema_registry_url)
     marks = MarkSchedule(settings.idle_after_s)
-
-    dead_letters = DeadLetters(settings.dead_letters_topic, outlet)
-    router = Router(
+    owners = KafkaOwners(
+        settings,
+        config,
         _sources(settings, registry),
-        settings.log_topic,
-        settings.log_partitions,
-        outlet,
-        dead_letters,
-        positions,
-        marks,
-    )
-    hosts = _Hosts(settings, outlet, positions)
-    assignment = Assignment(
-        settings.log_topic,
-        settings.log_partitions,
-        positions,
-        marks,
+        Signer(load_key(settings.snapshot_key, key_file()), settings.snapshot_unsigned),
+        Shared(positions, marks, app.gate),
         app,
-        partial(last_answered, settings.bootstrap_servers, settings.predictions_topic),
-        hosts.create,
+        partial(KafkaTransactions, settings.bootstrap_servers),
+        partial(read_last_values, settings.bootstrap_servers),
     )
-    _look_before_start(app, settings, registry, hosts, dead_letters)
-    _attach(app, settings, router, assignment)
+    assignment = Assignment(
+        settings.log_topic, settings.log_partitions, positions, marks, app.gate, app, owners
+    )
+    _look_before_start(app, settings, registry, owners)
+    _attach(app, settings, assignment, marks)
     return app
 
 
@@ -103,29 +95,7 @@ def _sources(settings: Settings, registry: Registry) -> dict[str, Source]:
     )
 
 
-class _Hosts:
-    """Makes the host of a partition of the log, as soon as the schema of the predictions is known."""
-
-    def __init__(self, settings: Settings, outlet: Outlet, positions: Positions) -> None:
-        self.schema_id: int | None = None
-        self._topic = settings.predictions_topic
-        self._config = engine_config(settings)
-        self._outlet = outlet
-        self._positions = positions
-        Engine(self._config)  # a model that cannot be built shows now, not when the first partition arrives
-
-    def create(self, place: TopicPlace, answered: LogPlace | None, replay_to: int) -> EngineHost:
-        """Return a host with a fresh engine."""
-        if self.schema_id is None:
-            raise RuntimeError("a partition was taken over before the schema of the predictions was known")
-        output = PredictionOutput(self._topic, AvroEncoder(BottleneckPrediction, self.schema_id))
-        engine = Engine(self._config)
-        return EngineHost(place, engine, answered, replay_to, output, self._outlet, self._positions)
-
-
-def _look_before_start(
-    app: Application, settings: Settings, registry: Registry, hosts: _Hosts, dead_letters: DeadLetters
-) -> None:
+def _look_before_start(app: Application, settings: Settings, registry: Registry, owners: KafkaOwners) -> None:
     """Have everything looked at that can be wrong, before the application connects."""
 
     async def look() -> None:
@@ -136,15 +106,19 @@ def _look_before_start(
             logger.info("setting %s", line)
         with ending_on_errors("cannot start"):
             started = await check_start(settings, registry)
-        hosts.schema_id = started.schema_id
+        encoder = AvroEncoder(BottleneckPrediction, started.schema_id)
+        owners.predictions = PredictionOutput(settings.predictions_topic, encoder)
         if started.dead_letter_bytes is not None:
-            dead_letters.limit_bytes = started.dead_letter_bytes
+            owners.dead_letters.limit_bytes = started.dead_letter_bytes
 
     app.at_start(look)
 
 
-def _attach(app: Application, settings: Settings, router: Router, assignment: Assignment) -> None:
-    """Let Faust call us: after each rebalance, for each batch, and once a second."""
+def _attach(app: Application, settings: Settings, assignment: Assignment, marks: MarkSchedule) -> None:
+    """Let Faust call us: before and after each rebalance, for each batch, and once a second."""
+
+    async def release(*_: Any, **__: Any) -> None:
+        await assignment.release()
 
     async def take_over(*_: Any, **__: Any) -> None:
         with ending_on_errors("cannot take partitions over"):
@@ -152,11 +126,14 @@ def _attach(app: Application, settings: Settings, router: Router, assignment: As
 
     async def tell_progress() -> None:
         consumer = app.batch_consumer
-        await router.tell_progress(consumer.is_read_to_end, consumer.partitions_of)
+        teller = ProgressTeller(assignment, marks, consumer.is_read_to_end, consumer.partitions_of)
+        await teller.tell()
+        assignment.remind()
 
+    app.is_held_back = assignment.is_held_back
+    app.on_partitions_revoked.connect(release)
     app.on_rebalance_complete.connect(take_over)
-    for name, topic in settings.input_topics.items():
-        app.agent(app.topic(topic, schema=BatchSchema()), name=f"router-{name}")(router_agent(router))
-    log = app.topic(settings.log_topic, schema=BatchSchema())
-    app.agent(log, name="engine")(engine_agent(assignment, app.positions))
+    for name, topic in {**settings.input_topics, "engine": settings.log_topic}.items():
+        agent = f"router-{name}" if name != "engine" else name
+        app.agent(app.topic(topic, schema=BatchSchema()), name=agent)(batch_agent(assignment.lanes))
     app.task(forever(MARKS_EVERY_S, "telling progress", tell_progress, lambda: app.should_stop))

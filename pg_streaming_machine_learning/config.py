@@ -159,7 +159,7 @@ class Settings:
     topics_create: bool = _setting(True, _boolean, "true or false")
     replication_factor: int = _setting(1, _integer(1, 100), "a whole number from 1 to 100")
     schemas_register: bool = _setting(True, _boolean, "true or false")
-    session_timeout_s: int = _setting(6, _integer(1, 1800), "whole seconds from 1 to 1800")
+    session_timeout_s: int = _setting(6, _integer(1, 300), "whole seconds from 1 to 300")
     start_timeout_s: int = _setting(60, _integer(1, 86_400), "whole seconds from 1 to 86400")
     window_size_s: int = _setting(1800, _integer(1, 2_678_400), "whole seconds from 1 to 2678400 (31 days)")
     window_hop_s: int = _setting(60, _integer(1, 2_678_400), "whole seconds from 1 to WINDOW_SIZE_S")
@@ -184,6 +184,7 @@ class Settings:
     snapshot_unsigned: bool = _setting(False, _boolean, "true or false")
     allow_cold_start: bool = _setting(False, _boolean, "true or false")
     allow_holes: bool = _setting(False, _boolean, "true or false")
+    check_crcs: bool = _setting(True, _boolean, "true or false")
     stuck_after_s: int = _setting(60, _integer(1, 86_400), "whole seconds from 1 to 86400")
     web_enabled: bool = _setting(False, _boolean, "true or false")
     web_port: int = _setting(6066, _integer(1, _GREATEST_PORT), "a port from 1 to 65535")
@@ -287,7 +288,7 @@ def _read(one: Field[Any], value: object) -> Any:
     try:
         return one.metadata["parse"](value)
     except (ValueError, KeyError, TypeError) as error:
-        shown = re.sub(r"//[^/@\s]*@", "//***@", repr(value)) if one.repr else "not"
+        shown = re.sub(r"//[^/@\s]*@", "//***@", repr(value)) if one.repr else "not shown"
         raise SettingsError(f"{_name(one)} is {shown}, expected {one.metadata['expected']}") from error
 
 

@@ -13,13 +13,16 @@ on a fresh engine as on one that was restored on the way.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import math
+import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pg_streaming_machine_learning.errors import SnapshotError
-from pg_streaming_machine_learning.learning.evaluation import Evaluation
+from pg_streaming_machine_learning.learning.evaluation import MODEL, Evaluation
 from pg_streaming_machine_learning.learning.learner import Learner
 from pg_streaming_machine_learning.learning.models import ModelSpec
 from pg_streaming_machine_learning.learning.sample import create_sample
@@ -102,6 +105,8 @@ class Engine:
     ----------
     config : EngineConfig
         What its outputs depend on.
+    generation : int
+        Of the model; predictions say which one they are of.
 
     Raises
     ------
@@ -111,7 +116,7 @@ class Engine:
         If the model cannot be built.
     """
 
-    def __init__(self, config: EngineConfig) -> None:
+    def __init__(self, config: EngineConfig, generation: int = 1) -> None:
         windows = HoppingWindows(config.size_ms, config.hop_ms)
         closing_delay_ms = config.size_ms + config.grace_ms
         self.config = config
@@ -119,7 +124,12 @@ class Engine:
         self._watermark = WatermarkTracker(config.inputs, config.idle_after_ms, closing_delay_ms)
         self._store = WindowStore(windows, config.grace_ms)
         self._places = SeenPlaces()
-        self._learner = Learner(config.model, config.seed, config.warm_up_samples, config.decision_threshold)
+        self._learner = Learner(
+            config.model, config.seed, config.warm_up_samples, config.decision_threshold, generation
+        )
+        self._chain = bytes(32)
+        self._probe: dict[str, float | str] = {}
+        self.generation = generation
         self._updates = self._repeated = self._late = self._closed = 0
         self._late_updates: deque[LateUpdate] = deque(maxlen=_MOST_LATE)
 
@@ -205,23 +215,81 @@ class Engine:
             )
             self._learner.learn(sample)
         self._closed += 1
+        self._probe = dict(sample.features)
+        self._chain = hashlib.sha256(self._chain + _essence(prediction)).digest()
         return prediction
+
+    def fingerprint(self) -> str:
+        """Return 32 hexadecimal digits that are the same for the same state, and hardly for another.
+
+        They are of everything predicted so far (but for the release that predicted it), of what has been read,
+        and of what the model says now about the last sample. It takes one prediction.
+        """
+        state = [self._watermark.snapshot(), self._places.snapshot(), struct.pack(">q", len(self._store))]
+        counts = struct.pack(">4q", self._updates, self._repeated, self._late, self._closed)
+        opinion = struct.pack(">d", self._learner.probability(self._probe))
+        return hashlib.sha256(b"".join([self._chain, *state, counts, opinion])).hexdigest()[:32]
+
+    def begin_generation(self, number: int) -> None:
+        """Let predictions from now on be of another generation of the model."""
+        self.generation = number
+        self._learner.begin_generation(number)
+
+    def adopt_learner(self, snapshot: bytes) -> None:
+        """Take on the model of another engine's snapshot, and its scores; windows and watermark stay.
+
+        Raises
+        ------
+        SnapshotError
+            If the bytes are no snapshot of an engine with this model and this release of river.
+        """
+        parts = unpack(snapshot)
+        try:
+            self._learner.restore(parts["learner"])
+            self.evaluation.restore(parts["evaluation"])
+        except KeyError as error:
+            raise SnapshotError(f"snapshot has no part {error}, expected those of an engine") from error
+
+    def figures(self) -> dict[str, float]:
+        """Return what the model has seen and how well it does, by name; what is undefined is left out."""
+        score = self.evaluation.since_start()[MODEL]
+        figures = {
+            "windows_closed": self._closed,
+            "open_windows": self.open_windows,
+            "samples_learned": self._learner.samples_learned,
+            "accuracy": score.accuracy,
+            "kappa": score.kappa,
+            "f1": score.f1,
+            "roc_auc": score.roc_auc,
+        }
+        return {name: value for name, value in figures.items() if not math.isnan(value)}
 
     def snapshot(self) -> bytes:
         """Return the whole state as bytes.
 
         Notes
         -----
-        The parts' own snapshots under the header of `records.snapshot`. The model's part is a pickle (see
-        `Learner.snapshot`): only for bytes this program wrote where nobody else writes.
+        The parts' own snapshots under the header of `records.snapshot`. The model's part is as river classifiers
+        are stored by `learning.stored_model`.
+
+        Raises
+        ------
+        SnapshotError
+            If the model has parts that no snapshot may hold.
         """
         counts = [self._updates, self._repeated, self._late, self._closed]
         late = [dataclasses.astuple(update) for update in self._late_updates]
+        own = {
+            "config": self._settings(),
+            "counts": counts,
+            "late": late,
+            "generation": self.generation,
+            "chain": self._chain.hex(),
+            "probe": list(self._probe.items()),
+        }
         return pack(
             {
-                "engine": write_state(
-                    "engine", 1, {"config": self._fingerprint(), "counts": counts, "late": late}
-                ),
+                "engine": write_state("engine", 2, own),
                 "watermark": self._watermark.snapshot(),
                 "store": self._store.snapshot(),
                 "places": self._places.snapshot(),
@@ -251,14 +319,31 @@ class Engine:
 
     def _restore_own(self, data: bytes) -> None:
         """Take on what belongs to no part."""
-        state = read_state("engine", 1, data)
-        if state["config"] != self._fingerprint():
+        state = read_state("engine", 2, data)
+        if state["config"] != self._settings():
             raise SnapshotError("snapshot is of an engine with other settings")
+        self.begin_generation(state["generation"])
+        self._chain = bytes.fromhex(state["chain"])
+        self._probe = dict(state["probe"])
         self._updates, self._repeated, self._late, self._closed = state["counts"]
         self._late_updates.clear()
         for host, metric, window_start_ms, late_ms in state["late"]:
             self._late_updates.append(LateUpdate(host, Metric(*metric), window_start_ms, late_ms))
 
-    def _fingerprint(self) -> str:
+    def _settings(self) -> str:
         """Return the configuration as text, the same for the same configuration."""
         return json.dumps(dataclasses.asdict(self.config), sort_keys=True, default=repr)
+
+
+def _essence(prediction: Prediction) -> bytes:
+    """Return what a prediction says, without the release that says it, as bytes."""
+    numbers = struct.pack(
+        ">4qdq",
+        prediction.window.start_ms,
+        prediction.window.end_ms,
+        -1 if prediction.label is None else prediction.label,
+        prediction.samples_learned,
+        prediction.probability,
+        prediction.predicted_class,
+    )
+    return numbers + repr((prediction.host, [str(metric) for metric in prediction.metrics])).encode()

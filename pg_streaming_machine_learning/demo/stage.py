@@ -35,6 +35,8 @@ INPUT_TOPIC = "pg-streaming-labeled-data"
 LOG_TOPIC = "pg-streaming-samples"
 PREDICTIONS_TOPIC = "pg-streaming-predictions"
 DEAD_LETTERS_TOPIC = "pg-streaming-dead-letters"
+STATE_TOPIC = "pg-streaming-state"
+PROGRESS_TOPIC = "pg-streaming-progress"
 
 GROUP = "pg-streaming-machine-learning-demo"
 GRACE_S = 10
@@ -54,7 +56,7 @@ class Stage:
         self, stack: ExitStack, windows: RecordedWindows, options: DemoOptions, started_s: float
     ) -> None:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pg-streaming-demo-")))
-        topics = (INPUT_TOPIC, LOG_TOPIC, PREDICTIONS_TOPIC, DEAD_LETTERS_TOPIC)
+        topics = (INPUT_TOPIC, LOG_TOPIC, PREDICTIONS_TOPIC, DEAD_LETTERS_TOPIC, STATE_TOPIC, PROGRESS_TOPIC)
         broker = stack.enter_context(EmbeddedBroker(topics=topics))
         registry = stack.enter_context(DemoRegistry.start_in_thread())
         self._options = options
@@ -166,6 +168,8 @@ def _environment(bootstrap: str, registry_url: str, windows: RecordedWindows) ->
         "LOG_TOPIC": LOG_TOPIC,
         "PREDICTIONS_TOPIC": PREDICTIONS_TOPIC,
         "DEAD_LETTERS_TOPIC": DEAD_LETTERS_TOPIC,
+        "STATE_TOPIC": STATE_TOPIC,
+        "PROGRESS_TOPIC": PROGRESS_TOPIC,
         "APPLICATION_ID": GROUP,
         "LOG_PARTITIONS": "1",
         "TOPICS_CREATE": "false",
@@ -174,6 +178,7 @@ def _environment(bootstrap: str, registry_url: str, windows: RecordedWindows) ->
         "WINDOW_HOP_S": f"{windows.hop_ms // 1000}",
         "WINDOW_GRACE_S": f"{GRACE_S}",
         "IDLE_AFTER_S": f"{IDLE_AFTER_S}",
+        "CHECK_CRCS": "false",
         "WEB_ENABLED": "false",
     }
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
+from collections.abc import Mapping
 from typing import Any
 
 from river import base
+from river.__version__ import __version__ as river_version
 
 from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.learning.models import ModelSpec, create_model, model_version
+from pg_streaming_machine_learning.learning.stored_model import dump_model, load_model
 from pg_streaming_machine_learning.records.prediction import Prediction, Sample
 from pg_streaming_machine_learning.records.snapshot import pack, read_state, unpack, write_state
 
@@ -28,12 +30,21 @@ class Learner:
         Predictions are marked as warming up until so many labeled samples, and both classes, were learned.
     decision_threshold : float
         From which probability on class 1 is predicted.
+    generation : int
+        Of the model.
     """
 
-    def __init__(self, spec: ModelSpec, seed: int, warm_up_samples: int, decision_threshold: float) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        seed: int,
+        warm_up_samples: int,
+        decision_threshold: float,
+        generation: int = 1,
+    ) -> None:
         self._model = create_model(spec, seed)
         self._model_name = spec.path
-        self._model_version = model_version()
+        self.begin_generation(generation)
         self._warm_up_samples = warm_up_samples
         self._decision_threshold = decision_threshold
         self._learned = [0, 0]
@@ -53,9 +64,17 @@ class Learner:
         """Whether the model has seen too few samples, or one class only."""
         return self.samples_learned < self._warm_up_samples or 0 in self._learned
 
+    def begin_generation(self, number: int) -> None:
+        """Let predictions from now on be of a generation of the model."""
+        self._model_version = model_version(number)
+
+    def probability(self, features: Mapping[str, float | str]) -> float:
+        """Return the probability of class 1; the model does not change."""
+        return probability_of_bottleneck(self._model, dict(features))
+
     def predict(self, sample: Sample) -> Prediction:
         """Return what the model says about a sample; the model does not change."""
-        probability = probability_of_bottleneck(self._model, dict(sample.features))
+        probability = self.probability(sample.features)
         return Prediction(
             host=sample.host,
             window=sample.window,
@@ -81,34 +100,33 @@ class Learner:
         return True
 
     def snapshot(self) -> bytes:
-        """Return the state as bytes.
-
-        Notes
-        -----
-        The model is pickled: the bytes fit the release of river and of this package that wrote them, and must
-        come from where nobody else writes. Reading a pickle runs what it says.
-        """
-        counts = write_state("learner", 1, {"learned": self._learned, "version": self._model_version})
-        return pack({"counts": counts, "model": pickle.dumps(self._model, protocol=5)})
-
-    def restore(self, data: bytes) -> None:
-        """Take on the state of a snapshot that this program wrote.
+        """Return the state as bytes; the model as `learning.stored_model` writes it.
 
         Raises
         ------
         SnapshotError
-            If the bytes are no snapshot of a learner of this model and version.
+            If the model has parts that no snapshot may hold.
+        """
+        state = {"learned": self._learned, "model": self._model_name, "river": river_version}
+        return pack({"counts": write_state("learner", 2, state), "model": dump_model(self._model)})
+
+    def restore(self, data: bytes) -> None:
+        """Take on the state of a snapshot.
+
+        Raises
+        ------
+        SnapshotError
+            If the bytes are no snapshot of a learner of this model and this release of river.
         """
         parts = unpack(data)
         if parts.keys() != {"counts", "model"}:
             raise SnapshotError(f"snapshot has the parts {sorted(parts)}, expected those of a learner")
-        state = read_state("learner", 1, parts["counts"])
-        if state["version"] != self._model_version:
-            raise SnapshotError(f"model is of {state['version']!r}, this release is {self._model_version!r}")
-        try:
-            model: Any = pickle.loads(parts["model"])
-        except (pickle.UnpicklingError, AttributeError, ImportError, EOFError, TypeError) as error:
-            raise SnapshotError("the model in the snapshot cannot be read") from error
+        state = read_state("learner", 2, parts["counts"])
+        if state["river"] != river_version:
+            raise SnapshotError(f"model is of river {state['river']}, this is river {river_version}")
+        if state["model"] != self._model_name:
+            raise SnapshotError(f"model is {state['model']!r}, expected {self._model_name!r}")
+        model = load_model(parts["model"])
         if type(model) is not type(self._model):
             raise SnapshotError(f"model is a {type(model).__name__}, expected {type(self._model).__name__}")
         self._model = model

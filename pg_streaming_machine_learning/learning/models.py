@@ -34,9 +34,6 @@ FOREST_DEFAULTS: Mapping[str, Any] = MappingProxyType(
 )
 """What the forest takes where `MODEL_PARAMETERS` says nothing and river's default does not suit."""
 
-_GENERATION = 1
-"""Counts up when the same records would give other features, or the same features other predictions."""
-
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -87,9 +84,13 @@ def create_model(spec: ModelSpec, seed: int) -> base.Classifier:
     return Standardized(model, scaling=not kind.__module__.startswith("river.tree."))
 
 
-def model_version() -> str:
-    """Return the versions of all that makes a prediction, the same on every machine and at any time."""
-    return f"{__version__}/river {river_version}/g{_GENERATION}"
+def model_version(generation: int = 1) -> str:
+    """Return the versions of all that makes a prediction, and which generation of the model it is.
+
+    A generation ends when an operator begins another: after an upgrade that changes predictions, or to go back to
+    a former state.
+    """
+    return f"{__version__}/river {river_version}/g{generation}"
 
 
 def _find(path: str) -> type[base.Classifier]:

@@ -1,4 +1,4 @@
-"""The Faust agents: thin, one around the router, one around the engines. They never yield."""
+"""The Faust agents: thin, they put batches into lanes. They never yield."""
 
 from __future__ import annotations
 
@@ -6,44 +6,22 @@ import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any
 
-from pg_streaming_machine_learning.streams.assignment import Assignment
-from pg_streaming_machine_learning.streams.batch import Batch
 from pg_streaming_machine_learning.streams.ending import ending_on_errors
-from pg_streaming_machine_learning.streams.positions import Positions
-from pg_streaming_machine_learning.streams.router import Router
+from pg_streaming_machine_learning.streams.lanes import Lanes
 
-__all__ = ["engine_agent", "forever", "router_agent"]
+__all__ = ["batch_agent", "forever"]
 
 Agent = Callable[[AsyncIterable[Any]], Awaitable[None]]
 
 
-def router_agent(router: Router) -> Agent:
-    """Return the agent that routes batches of input topics."""
+def batch_agent(lanes: Lanes) -> Agent:
+    """Return the agent that hands batches on to the lanes of their partitions."""
 
-    async def route(stream: AsyncIterable[Any]) -> None:
+    async def hand_on(stream: AsyncIterable[Any]) -> None:
         async for batch in stream:
-            with ending_on_errors(f"routing {batch}"):
-                await router.route(batch)
+            lanes.put(batch)
 
-    return route
-
-
-def engine_agent(assignment: Assignment, positions: Positions) -> Agent:
-    """Return the agent that hands batches of the log to the engine of their partition."""
-
-    async def learn(stream: AsyncIterable[Any]) -> None:
-        async for batch in stream:
-            with ending_on_errors(f"learning from {batch}"):
-                await _take(batch)
-
-    async def _take(batch: Batch) -> None:
-        host = assignment.host(batch.place)
-        if host is not None:
-            await host.take(batch)
-        elif positions.new_records(batch) is not None:
-            positions.done(batch.place, batch.end)  # of a partition that is not used
-
-    return learn
+    return hand_on
 
 
 def forever(

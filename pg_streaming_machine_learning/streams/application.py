@@ -12,22 +12,14 @@ from faust.types.settings import Settings as FaustSettings
 from pg_streaming_machine_learning import config
 from pg_streaming_machine_learning.streams.batch import TopicPlace
 from pg_streaming_machine_learning.streams.consumer import BatchConsumer, BatchTransport
+from pg_streaming_machine_learning.streams.gate import CommitGate
 from pg_streaming_machine_learning.streams.positions import Positions
 from pg_streaming_machine_learning.streams.worker import Worker
 
 __all__ = ["Application", "BatchSchema"]
 
-SESSION_TIMEOUT_S = 6.0
-"""How long a worker that died keeps its partitions. The least that brokers allow as they come."""
-
 RECORDS_PER_FETCH = 1000
 BATCHES_WAITING = 64
-
-LINGER_S = 0.01
-"""How long the producer gathers records for one compressed batch."""
-
-NO_LIMIT_BYTES = 2**30
-"""What is too large for a topic is found out before it comes to the producer."""
 
 _AtStart = Callable[[], Awaitable[None]]
 
@@ -82,20 +74,19 @@ class Application(faust.App):
             stream_buffer_maxsize=BATCHES_WAITING,
             stream_wait_empty=False,
             broker_commit_interval=1.0,
-            broker_session_timeout=SESSION_TIMEOUT_S,
-            broker_heartbeat_interval=SESSION_TIMEOUT_S / 4,
-            producer_acks=-1,
-            producer_compression_type="gzip",
-            producer_linger=LINGER_S,
-            producer_max_batch_size=131_072,
-            producer_max_request_size=NO_LIMIT_BYTES,
+            broker_check_crcs=settings.check_crcs,
+            broker_request_timeout=max(90.0, settings.session_timeout_s + 30.0),
+            broker_session_timeout=float(settings.session_timeout_s),
+            broker_heartbeat_interval=settings.session_timeout_s / 4,
             web_enabled=settings.web_enabled,
             web_port=settings.web_port,
-            web_bind="127.0.0.1",
+            web_bind=settings.web_bind,
         )
         self.boot_strategy.enable_web = settings.web_enabled
         self.our_settings = settings
         self.positions = positions
+        self.gate = CommitGate()
+        self.is_held_back: Callable[[TopicPlace], bool] = lambda _: False
         self._at_start: list[_AtStart] = []
 
     def at_start(self, check: _AtStart) -> None:
@@ -124,10 +115,6 @@ class Application(faust.App):
         """Return the offset each partition's next record will have."""
         found = await self.consumer.highwaters(*(TP(*place) for place in places))
         return {(place.topic, place.partition): offset for place, offset in found.items()}
-
-    async def committed(self, places: Iterable[TopicPlace]) -> Mapping[TopicPlace, int | None]:
-        """Return the offset last committed for each partition, None if there is none."""
-        return await self.batch_consumer.committed(places)
 
     def assigned(self) -> set[TopicPlace]:
         """Return the partitions of this worker."""

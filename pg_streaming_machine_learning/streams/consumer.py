@@ -7,7 +7,7 @@ test for each, which fails when a new version of Faust or aiokafka no longer cal
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
@@ -22,13 +22,16 @@ from pg_streaming_machine_learning.streams.ending import end_process
 from pg_streaming_machine_learning.streams.positions import Positions
 from pg_streaming_machine_learning.streams.trimmed import TrimmedError
 
-__all__ = ["BatchConsumer", "BatchConsumerThread", "BatchTransport", "LosslessProducer"]
+__all__ = ["BatchConsumer", "BatchConsumerThread", "BatchTransport"]
 
 logger = get_logger(__name__)
 
 FETCH_WAIT_MS = 100
 """How long the broker may hold back an answer without records. Faust's 1500 ms are a pause for each partition
 that is not part of the question, because its last records were still waiting when it was asked."""
+
+HELD_BACK_S = 0.02
+"""Pause while every partition has enough to do."""
 
 _COMMIT_TIMEOUT_S = 5.0
 
@@ -55,13 +58,18 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,
         max_records: int | None = None,
     ) -> Any:
-        """Make one batch of what a fetch brought from each partition."""
+        """Make one batch of what a fetch brought from each partition that is not held back."""
+        is_held_back = self.app.is_held_back  # type: ignore[attr-defined]
+        wanted = {place for place in active_partitions if not is_held_back(place)}
+        if not wanted:
+            await asyncio.sleep(HELD_BACK_S)
+            return {}
         try:
-            fetched = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+            fetched = await super()._fetch_records(consumer, wanted, timeout, max_records)
         except NoOffsetForPartitionError:
             return {}  # aiokafka looked before the seek; positions are ours to set
         except OffsetOutOfRangeError as error:
-            end_process(TrimmedError(error.args[0] if error.args else {}))
+            end_process(TrimmedError.out_of_range(error.args[0] if error.args else {}))
         if not fetched:
             return {}
         assignment = consumer._subscription.subscription.assignment
@@ -100,15 +108,6 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         }
         if committed:
             await asyncio.wait_for(consumer.commit(committed), _COMMIT_TIMEOUT_S)
-
-    async def committed(self, places: Iterable[TopicPlace]) -> dict[TopicPlace, int | None]:
-        """Return the offsets Kafka knows of partitions, None where it knows none."""
-        found: dict[TopicPlace, int | None] = await self.call_thread(self._committed, list(places))
-        return found
-
-    async def _committed(self, places: list[TopicPlace]) -> dict[TopicPlace, int | None]:
-        consumer = self._ensure_consumer()
-        return {place: await consumer.committed(driver.TopicPartition(*place)) for place in places}
 
     def partitions_of(self, topic: str) -> int:
         """Return how many partitions a topic has, as far as is known."""
@@ -177,7 +176,7 @@ class BatchConsumer(driver.Consumer):
         return await self._commit({TP(*place): offset for place, offset in self.positions.untold().items()})
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit for information, and for the router's next start; never crash over it."""
+        """Commit for information, of lag tools; never crash over it."""
         if not offsets:
             return False
         moved: dict[TopicPlace, int] = dict(offsets.items())
@@ -189,10 +188,6 @@ class BatchConsumer(driver.Consumer):
         self.positions.told(moved)
         return True
 
-    async def committed(self, places: Iterable[TopicPlace]) -> dict[TopicPlace, int | None]:
-        """Return the offsets Kafka knows of partitions, None where it knows none."""
-        return await self._thread.committed(places)
-
     def partitions_of(self, topic: str) -> int:
         """Return how many partitions a topic has, as far as is known."""
         return self._thread.partitions_of(topic)
@@ -203,23 +198,7 @@ class BatchConsumer(driver.Consumer):
         return done is not None and self._thread.is_read_to_end(place, done)
 
 
-class LosslessProducer(driver.Producer):
-    """Faust's producer, waiting for all replicas, repeating without doubling, sending empty records too."""
-
-    def _settings_extra(self) -> Mapping[str, Any]:
-        """Faust asks for both under `exactly_once` only. With them a lost batch holds back those after it."""
-        return {"acks": "all", "enable_idempotence": True}
-
-    async def send_empty(self, topic: str, partition: int, headers: list[tuple[str, bytes]]) -> Any:
-        """Send a record with neither key nor value, which aiokafka's `send` refuses."""
-        producer = self._ensure_producer()
-        batch = producer.create_batch()
-        batch.append(key=None, value=None, timestamp=None, headers=headers)
-        return await producer.send_batch(batch, topic, partition=partition)
-
-
 class BatchTransport(driver.Transport):
-    """Faust's Kafka transport with our consumer and producer."""
+    """Faust's Kafka transport with our consumer."""
 
     Consumer = BatchConsumer
-    Producer = LosslessProducer

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Any
-
 from pg_streaming_machine_learning.errors import RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
-from pg_streaming_machine_learning.records.output import Output
-from pg_streaming_machine_learning.streams.outlet import Header, Outlet
+from pg_streaming_machine_learning.streams.transactions import Header, Outgoing
 
 __all__ = ["DeadLetters", "dead_letter_headers"]
 
@@ -40,14 +36,12 @@ def dead_letter_headers(record: InputRecord, refused: RefusedRecord) -> list[Hea
 
 
 class DeadLetters:
-    """Sends refused records to their topic.
+    """Makes the records of refused input.
 
     Parameters
     ----------
     topic : str
         The topic of the dead letters.
-    outlet : Outlet
-        Where they leave.
 
     Attributes
     ----------
@@ -56,18 +50,17 @@ class DeadLetters:
         headers, tells where they are. Sending it in spite of that would break the producer's sequence.
     """
 
-    def __init__(self, topic: str, outlet: Outlet) -> None:
+    def __init__(self, topic: str) -> None:
         self.limit_bytes = KAFKAS_LIMIT_BYTES
         self._topic = topic
-        self._outlet = outlet
 
-    async def send(self, record: InputRecord, refused: RefusedRecord) -> Awaitable[Any]:
-        """Send a refused record; the result is done when Kafka has stored it."""
+    def outgoing(self, record: InputRecord, refused: RefusedRecord) -> Outgoing:
+        """Return the dead letter of a refused record."""
         headers = dead_letter_headers(record, refused)
         size = len(record.key or b"") + len(record.value or b"")
         if size + sum(len(name) + len(value) for name, value in headers) + _AROUND_BYTES <= self.limit_bytes:
-            return await self._outlet.send(Output(self._topic, record.key, record.value), None, headers)
+            return Outgoing(self._topic, 0, record.key, record.value, tuple(headers))
         note = f"its {size} bytes are too many for this topic and stay where they are; {refused.detail}"
         bare = InputRecord(record.topic, record.partition, record.offset, record.timestamp_ms, None, None)
         headers = dead_letter_headers(bare, RefusedRecord(refused.reason, note))
-        return await self._outlet.send(Output(self._topic, None, None), None, headers)
+        return Outgoing(self._topic, 0, None, None, tuple(headers))

@@ -1,50 +1,77 @@
-"""An engine at work on a partition of the log: batches in, predictions out."""
+"""An engine at work on a partition of the log: batches in, transactions of predictions and progress out."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from pg_streaming_machine_learning.engine import Engine
-from pg_streaming_machine_learning.errors import LogFormatError
+from pg_streaming_machine_learning.errors import FingerprintError, LogFormatError
+from pg_streaming_machine_learning.learning.models import model_version
 from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
 from pg_streaming_machine_learning.records.prediction import LateUpdate, Prediction
-from pg_streaming_machine_learning.streams.answered import LogPlace, cause_headers
+from pg_streaming_machine_learning.state.layout import PROGRESS_KEY
+from pg_streaming_machine_learning.state.progress import EngineProgress
+from pg_streaming_machine_learning.state.recovery import Recovered
 from pg_streaming_machine_learning.streams.batch import Batch, FetchedRecord, TopicPlace
 from pg_streaming_machine_learning.streams.breath import Breath
-from pg_streaming_machine_learning.streams.outlet import Outlet, stored
+from pg_streaming_machine_learning.streams.cause import LogPlace, cause_headers
+from pg_streaming_machine_learning.streams.gate import CommitGate
 from pg_streaming_machine_learning.streams.positions import Positions
+from pg_streaming_machine_learning.streams.snapshots import SnapshotWriter
+from pg_streaming_machine_learning.streams.transactions import Outgoing, Transactions
 from pg_streaming_machine_learning.wire.log import decode
 
-__all__ = ["EngineHost"]
+__all__ = ["EngineHost", "EngineOutlet"]
 
 logger = logging.getLogger(__name__)
 
+EMPTY_EVERY_S = 1.0
+"""How often progress without any output is written: it saves nothing but the check of what comes after it."""
+
+
+@dataclass(frozen=True)
+class EngineOutlet:
+    """Where the results of an engine go.
+
+    Parameters
+    ----------
+    transactions : Transactions
+        Opened before the state was read.
+    predictions : PredictionOutput
+        Makes the records.
+    state_topic : str
+        Where progress and snapshots go.
+    """
+
+    transactions: Transactions
+    predictions: PredictionOutput
+    state_topic: str
+
 
 class EngineHost:
-    """Runs an engine over one partition of the log.
+    """Runs an engine over one partition of the log, from where it was recovered.
 
-    What the log held when the partition was taken over is replayed: the engine gets the state it had, and
-    outputs that were already sent are not sent again.
+    Outputs and the progress they mean are one transaction. Up to the progress that was found, the log is read
+    again without outputs; there the state has to be the one whose outputs were sent, by its fingerprint, unless
+    a new generation of the model begins.
 
     Parameters
     ----------
     place : (str, int)
         The partition of the log.
-    engine : Engine
-        A fresh engine: the log is read from its beginning.
-    answered : LogPlace or None
-        The cause of the furthest output sent before.
-    replay_to : int
-        The end of the log when the partition was taken over.
-    output : PredictionOutput
-        Makes the records.
-    outlet : Outlet
-        Where they leave.
+    recovered : Recovered
+        Engine, position, and what is known of the outputs sent.
+    outlet : EngineOutlet
+        Where results go.
+    snapshots : SnapshotWriter
+        Takes snapshots when they are due.
     positions : Positions
         How far the partition is done.
+    gate : CommitGate
+        Whether a commit may begin.
     monotonic : callable
         Passing time, seconds.
     """
@@ -52,62 +79,91 @@ class EngineHost:
     def __init__(
         self,
         place: TopicPlace,
-        engine: Engine,
-        answered: LogPlace | None,
-        replay_to: int,
-        output: PredictionOutput,
-        outlet: Outlet,
+        recovered: Recovered,
+        outlet: EngineOutlet,
+        snapshots: SnapshotWriter,
         positions: Positions,
+        gate: CommitGate,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.engine = engine
+        self.engine = recovered.engine
         self.is_closed = False
         self._place = place
-        self._answered = answered
-        self._replay_to = replay_to
-        self._output = output
+        self._recovered = recovered
+        self._emitted_to = max(recovered.emitted_to, recovered.position)
+        self._is_replaying = True
         self._outlet = outlet
+        self._snapshots = snapshots
         self._positions = positions
+        self._gate = gate
         self._monotonic = monotonic
         self._taken_s = monotonic()
-        self._sendings: list[Awaitable[Any]] = []
+        self._committed_s = -EMPTY_EVERY_S
+        self._one_at_a_time = asyncio.Lock()
         self._is_busy = False
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether the state is as new as the outputs that were sent."""
+        return not self._is_replaying
+
+    async def begin(self) -> None:
+        """Check the state at once if there is nothing to read again."""
+        async with self._one_at_a_time:
+            if self._is_replaying and self._recovered.position >= self._emitted_to:
+                await self._meet()
 
     def close(self) -> None:
         """Give the partition up; work underway stops at the next step, and the engine is thrown away."""
         self.is_closed = True
+        self._outlet.transactions.close()
 
     async def take(self, batch: Batch) -> None:
-        """Let the engine read a batch; it is done when Kafka has stored all predictions it led to.
+        """Let the engine read a batch; it is done when its transaction is committed.
 
         Raises
         ------
         LogFormatError
             If a record of the log cannot be read. The message says where it is.
+        FingerprintError
+            If reading the log again gave another state than before.
+        TransactionError
+            If the results cannot be written.
         RuntimeError
             If the batch before was not finished: the engine stopped between two states.
         """
+        async with self._one_at_a_time:
+            await self._take(batch)
+
+    async def _take(self, batch: Batch) -> None:
         if self._is_busy:
             raise RuntimeError(f"engine of {self._name} was left in the middle of a batch")
         new = self._positions.new_records(batch)
         if new is None or self.is_closed:
             return
         self._is_busy = True
+        outputs: list[Outgoing] = []
         breath = Breath(self._monotonic)
+        began_s = self._monotonic()
         for fetched in new:
-            await self._read(fetched, breath)
+            if self._is_replaying and fetched.offset >= self._emitted_to:
+                await self._meet()
+            await self._read(fetched, outputs, breath)
             if self.is_closed:
                 return
-        await stored(self._sendings)
+        if self._is_replaying and batch.end >= self._emitted_to:
+            await self._meet()
+        self._snapshots.schedule.worked(len(new), self._monotonic() - began_s)
+        if not self._is_replaying:
+            await self._commit(outputs, batch.end)
         if self.is_closed:
             return  # the position is that of another engine by now
-        self._sendings.clear()
         self._positions.done(self._place, batch.end)
-        self._report(batch)
+        self._report_late()
         self._is_busy = False
 
-    async def _read(self, fetched: FetchedRecord, breath: Breath) -> None:
+    async def _read(self, fetched: FetchedRecord, outputs: list[Outgoing], breath: Breath) -> None:
         """Let the engine read one record, in steps."""
         index = 0
         try:
@@ -116,34 +172,87 @@ class EngineHost:
             raise LogFormatError(f"{self._name}@{fetched.offset}: {error}") from error
         for prediction in self.engine.steps((record,)):
             if prediction is not None:
-                await self._answer(prediction, LogPlace(fetched.offset, index))
+                if not self._is_replaying:
+                    outputs.append(self._outgoing(prediction, LogPlace(fetched.offset, index)))
                 index += 1
             await breath.take()
             if self.is_closed:
                 return
 
-    async def _answer(self, prediction: Prediction, cause: LogPlace) -> None:
-        """Send a prediction, unless it was sent in a life before."""
-        if self._answered is not None and cause <= self._answered:
-            return
-        output = self._output.encode(prediction)
-        self._sendings.append(await self._outlet.send(output, self._place[1], cause_headers(cause)))
+    def _outgoing(self, prediction: Prediction, cause: LogPlace) -> Outgoing:
+        output = self._outlet.predictions.encode(prediction)
+        return Outgoing(output.topic, self._place[1], output.key, output.value, cause_headers(cause))
 
-    def _report(self, batch: Batch) -> None:
-        """Log what an operator wants to know of a batch."""
+    async def _meet(self) -> None:
+        """Begin to send outputs: the state has come to where they were sent to."""
+        recovered = self._recovered
+        found = self.engine.fingerprint()
+        if recovered.fingerprint is not None and found != recovered.fingerprint:
+            raise FingerprintError(self._mismatch(found))
+        if recovered.learner is not None:
+            self.engine.adopt_learner(recovered.learner)
+        self._is_replaying = False
+        self.engine.take_late()
+        logger.info(
+            "state restored partition=%s offset=%d seconds=%.1f generation=%d read_again=%d %s",
+            self._name,
+            self._emitted_to,
+            self._monotonic() - self._taken_s,
+            recovered.generation,
+            self._emitted_to - recovered.position,
+            self.engine.counts,
+        )
+        if recovered.generation != self.engine.generation:
+            self.engine.begin_generation(recovered.generation)
+            # At once and together, so that no progress of a generation is ever without its state.
+            await self._write([], self._emitted_to, with_snapshot=True)
+
+    async def _commit(self, outputs: list[Outgoing], end: int) -> None:
+        """Write outputs and progress; then a snapshot if it is due."""
+        is_quiet = not outputs and self._monotonic() - self._committed_s < EMPTY_EVERY_S
+        if not is_quiet:
+            await self._write(outputs, end, with_snapshot=False)
+        if self._snapshots.schedule.is_due() and not self.is_closed:
+            await self._write([], end, with_snapshot=True)
+
+    async def _write(self, outputs: list[Outgoing], end: int, *, with_snapshot: bool) -> None:
+        """Write a transaction; its last record is the progress."""
+        records = list(outputs)
+        began_s = self._monotonic()
+        if with_snapshot:
+            records += await self._snapshots.records(self.engine, end)
+        progress = EngineProgress(
+            end=end,
+            fingerprint=self.engine.fingerprint(),
+            generation=self.engine.generation,
+            model_version=model_version(self.engine.generation),
+        )
+        topic, partition = self._outlet.state_topic, self._place[1]
+        records.append(Outgoing(topic, partition, PROGRESS_KEY, progress.to_bytes()))
+        async with self._gate:
+            if self.is_closed:
+                return
+            await self._outlet.transactions.commit(records)
+        self._committed_s = self._monotonic()
+        if with_snapshot:
+            self._snapshots.written(self._committed_s - began_s)
+
+    def _report_late(self) -> None:
+        """Log the late updates of a batch in one line, with the one that was latest."""
         late = self.engine.take_late()
-        if batch.end <= self._replay_to:
-            late = []
-        if late:
+        if late and not self._is_replaying:
             _log_late(self._name, late)
-        if batch.base < self._replay_to <= batch.end:
-            logger.info(
-                "state rebuilt partition=%s offset=%d seconds=%.1f %s",
-                self._name,
-                batch.end,
-                self._monotonic() - self._taken_s,
-                self.engine.counts,
-            )
+
+    def _mismatch(self, found: str) -> str:
+        recovered = self._recovered
+        return (
+            f"{self._name}: reading the log again from offset {recovered.position} to {self._emitted_to} gave "
+            f"another state ({found[:12]}) than the one whose predictions were sent "
+            f"({(recovered.fingerprint or '')[:12]}, by {recovered.model_version!r}; this is "
+            f"{model_version(self.engine.generation)!r}): a release or a setting that changes "
+            "predictions. Go on with the former one, or begin a new generation of the model: "
+            "pg-streaming-machine-learning reset --generation (docs/snapshots.md)"
+        )
 
     @property
     def _name(self) -> str:
@@ -151,7 +260,7 @@ class EngineHost:
 
 
 def _log_late(name: str, late: list[LateUpdate]) -> None:
-    """Log the late updates of a batch in one line, with the one that was latest."""
+    """Log late updates."""
     latest = max(late, key=lambda update: update.late_ms)
     logger.warning(
         "late updates not used partition=%s count=%d latest_ms=%d host=%s metric=%s window_start_ms=%d",

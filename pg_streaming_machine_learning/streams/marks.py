@@ -19,7 +19,7 @@ class Progress:
     input : InputPartition
         The partition.
     event_ms : int or None
-        Greatest window start read from it, None if none was read since it was taken over.
+        Greatest window start read from it, None if none was read.
     idle : bool
         Whether it was read to its end and nothing came for long.
     """
@@ -58,9 +58,9 @@ class MarkSchedule:
         self._every_s = every_s
         self._followed: dict[InputPartition, _Followed] = {}
 
-    def take(self, partition: InputPartition, now_s: float) -> None:
-        """Begin to follow a partition, of which nothing is known yet."""
-        self._followed[partition] = _Followed(None, now_s, None, now_s)
+    def take(self, partition: InputPartition, event_ms: int | None, now_s: float) -> None:
+        """Begin to follow a partition, of which its former owner had read up to some event time."""
+        self._followed[partition] = _Followed(event_ms, now_s, None, now_s)
 
     def keep_only(self, partitions: set[InputPartition]) -> None:
         """Forget the partitions that are no longer ours."""
@@ -76,13 +76,14 @@ class MarkSchedule:
             known.active_s = now_s
             known.event_ms = event_ms if known.event_ms is None else max(known.event_ms, event_ms)
 
-    def due(self, now_s: float, is_read_to_end: Callable[[InputPartition], bool]) -> list[Progress]:
-        """Return what has to be told now, and note that it was.
+    def due(
+        self, now_s: float, is_read_to_end: Callable[[InputPartition], bool]
+    ) -> tuple[list[Progress], list[Progress]]:
+        """Return what has to be told now, first and then, and note that it was.
 
         A partition that was just taken over, or is no longer idle, is told to be active first, and how far
         it has come only the next time: it holds back what the others allow before any of them allows it,
-        although the engines may have known it as idle. These come first; otherwise the order is that of the
-        partitions.
+        although the engines may have known it as idle. These are to be told first.
         """
         due: list[Progress] = []
         woken: list[Progress] = []
@@ -95,15 +96,7 @@ class MarkSchedule:
                     progress = Progress(partition, known.told.event_ms if known.told else None, False)
                 (woken if is_woken else due).append(progress)
                 known.told, known.told_s = progress, now_s
-        return [*woken, *due]
-
-    def told(self) -> list[InputPartition]:
-        """Return the partitions of which everything read has been told, or is in what was last due."""
-        return [
-            partition
-            for partition, known in self._followed.items()
-            if known.told is not None and known.told.event_ms == known.event_ms
-        ]
+        return woken, due
 
     def _is_due(self, progress: Progress, known: _Followed, now_s: float) -> bool:
         if known.told is None:

@@ -33,7 +33,6 @@ class Positions:
 
     def __init__(self) -> None:
         self._next: dict[TopicPlace, int] = {}
-        self._held: dict[TopicPlace, int] = {}
         self._told: dict[TopicPlace, int] = {}
         self.seeks = 0
 
@@ -44,19 +43,10 @@ class Positions:
         """Begin with partitions, each at an offset."""
         self._next.update(offsets)
 
-    def hold(self, offsets: Mapping[TopicPlace, int]) -> None:
-        """Tell Kafka these offsets and none beyond, until more is held or the partitions are lost.
-
-        For inputs: who takes a partition over must read again whatever its progress was not told of, or
-        nobody would ever tell, and the watermark would wait for it.
-        """
-        self._held.update((place, offset) for place, offset in offsets.items() if place in self._next)
-
     def keep_only(self, places: Iterable[TopicPlace]) -> None:
         """Forget the partitions that are no longer ours."""
         kept = set(places)
         self._next = {place: offset for place, offset in self._next.items() if place in kept}
-        self._held = {place: offset for place, offset in self._held.items() if place in kept}
         self._told = {place: offset for place, offset in self._told.items() if place in kept}
 
     def next(self, place: TopicPlace) -> int | None:
@@ -95,8 +85,7 @@ class Positions:
 
     def untold(self) -> dict[TopicPlace, int]:
         """Return the positions that moved since they were last told to Kafka."""
-        known = self._next | self._held
-        return {place: offset for place, offset in known.items() if self._told.get(place) != offset}
+        return {place: offset for place, offset in self._next.items() if self._told.get(place) != offset}
 
     def told(self, offsets: Mapping[TopicPlace, int]) -> None:
         """Note that Kafka knows these positions."""

@@ -1,30 +1,31 @@
-"""Bytes of the inputs → updates, sent on to the log by host; progress marks; dead letters."""
+"""Bytes of an input partition → updates, sent on to the log by host; progress marks; dead letters."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.partitioner import murmur2
 
 from pg_streaming_machine_learning.errors import RefusedRecord, RegistryUnavailable
 from pg_streaming_machine_learning.records.input import InputRecord
-from pg_streaming_machine_learning.records.output import Output
 from pg_streaming_machine_learning.records.update import InputPartition, ProgressMark, WindowUpdate
 from pg_streaming_machine_learning.sources import Source
+from pg_streaming_machine_learning.state.progress import RouterProgress, router_key
 from pg_streaming_machine_learning.streams.batch import Batch, FetchedRecord, TopicPlace
 from pg_streaming_machine_learning.streams.breath import Breath
 from pg_streaming_machine_learning.streams.dead_letters import DeadLetters
+from pg_streaming_machine_learning.streams.gate import CommitGate
 from pg_streaming_machine_learning.streams.marks import MarkSchedule, Progress
-from pg_streaming_machine_learning.streams.outlet import Outlet, stored
 from pg_streaming_machine_learning.streams.positions import Positions
+from pg_streaming_machine_learning.streams.transactions import Outgoing, Transactions
 from pg_streaming_machine_learning.wire.log import encode_mark, encode_update, log_key
 
-__all__ = ["Router", "log_partition"]
+__all__ = ["Router", "RouterOutlet", "log_partition"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,31 +46,50 @@ def log_partition(host: str, partitions: int) -> int:
     return int(murmur2(host.encode()) & 0x7FFFFFFF) % partitions
 
 
-@dataclass(slots=True)
-class _Routed:
-    """What came of a batch so far."""
-
-    sendings: list[Awaitable[Any]] = field(default_factory=list)
-    event_ms: int | None = None
-
-
-class Router:
-    """Routes the batches of the input topics. It keeps nothing that a restart would have to bring back.
+@dataclass(frozen=True)
+class RouterOutlet:
+    """Where a router's results go.
 
     Parameters
     ----------
-    sources : mapping of str to Source
-        The source of each input topic.
     log_topic, log_partitions : str, int
         Where updates and marks go.
-    outlet : Outlet
-        Where they leave.
     dead_letters : DeadLetters
-        Where refused records go.
+        Makes the records of what is refused.
+    progress_topic : str
+        Where the router's own progress goes, partition 0.
+    """
+
+    log_topic: str
+    log_partitions: int
+    dead_letters: DeadLetters
+    progress_topic: str
+
+
+class Router:
+    """Routes the batches of one input partition. What a restart has to bring back is its progress alone.
+
+    Everything a batch led to, and the progress that says so, is one transaction. Nothing is open while the
+    registry is waited for.
+
+    Parameters
+    ----------
+    place : (str, int)
+        The input partition.
+    source : Source
+        Decodes its records.
+    event_ms : int or None
+        Greatest window start read from it so far.
+    transactions : Transactions
+        Opened before the progress was read.
+    outlet : RouterOutlet
+        Where results go.
     positions : Positions
-        How far each input partition is done.
+        How far the partition is done.
     marks : MarkSchedule
         When to tell progress.
+    gate : CommitGate
+        Whether a commit may begin.
     monotonic, now : callable
         Passing time and the wall clock, seconds.
     pause : callable
@@ -78,114 +98,121 @@ class Router:
 
     def __init__(
         self,
-        sources: Mapping[str, Source],
-        log_topic: str,
-        log_partitions: int,
-        outlet: Outlet,
-        dead_letters: DeadLetters,
+        place: TopicPlace,
+        source: Source,
+        event_ms: int | None,
+        transactions: Transactions,
+        outlet: RouterOutlet,
         positions: Positions,
         marks: MarkSchedule,
+        gate: CommitGate,
         *,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
         pause: Pause = asyncio.sleep,
     ) -> None:
-        self._sources = sources
-        self._log_topic = log_topic
-        self._log_partitions = log_partitions
+        self.is_closed = False
+        self._place = place
+        self._source = source
+        self._event_ms = event_ms
+        self._transactions = transactions
         self._outlet = outlet
-        self._dead_letters = dead_letters
         self._positions = positions
         self._marks = marks
+        self._gate = gate
         self._monotonic = monotonic
         self._now = now
         self._pause = pause
+        self._one_at_a_time = asyncio.Lock()
 
-    async def route(self, batch: Batch) -> None:
-        """Send on what a batch holds; it is done when Kafka has stored all of it.
+    def close(self) -> None:
+        """Give the partition up; work underway stops at the next step."""
+        self.is_closed = True
+        self._transactions.close()
 
-        A partition that is lost in the middle is left as it is: whoever has it now does it again, and the
-        engine drops what it sees twice.
+    async def take(self, batch: Batch) -> None:
+        """Send on what a batch holds; it is done when its transaction is committed.
+
+        Raises
+        ------
+        TransactionError
+            If the results cannot be written.
         """
-        place = batch.place
         new = self._positions.new_records(batch)
-        if new is None:
+        if new is None or self.is_closed:
             return
-        routed = _Routed()
+        records: list[Outgoing] = []
+        read_ms: int | None = None
         breath = Breath(self._monotonic)
         for fetched in new:
-            record = _input_record(place, fetched)
-            if not await self._route_patiently(record, routed):
+            updates = await self._decode(_input_record(self._place, fetched), records)
+            if self.is_closed:
                 return
+            for update in updates:
+                records.append(self._outgoing(update))
+                read_ms = update.window_start_ms if read_ms is None else max(read_ms, update.window_start_ms)
             await breath.take()
-        await stored(routed.sendings)
-        if place in self._positions:
-            self._positions.done(place, batch.end)
-            self._marks.read(InputPartition(*place), routed.event_ms, self._monotonic())
+        event_ms = max((each for each in (self._event_ms, read_ms) if each is not None), default=None)
+        records.append(self._progress(batch.end, event_ms))
+        if await self._commit(records):
+            self._event_ms = event_ms
+            self._positions.done(self._place, batch.end)
+            self._marks.read(InputPartition(*self._place), read_ms, self._monotonic())
 
-    async def tell_progress(
-        self, is_read_to_end: Callable[[TopicPlace], bool], partitions_of: Callable[[str], int]
-    ) -> None:
-        """Send the progress marks that are due to every partition of the log; then positions may be told."""
+    async def tell(self, progress: Progress, partitions: int) -> None:
+        """Send a progress mark to every partition of the log.
 
-        def is_ended(partition: InputPartition) -> bool:
-            return is_read_to_end((partition.topic, partition.partition))
-
-        sendings = []
-        due = self._marks.due(self._monotonic(), is_ended)
-        covered = self._covered()
-        for progress in due:
-            value = encode_mark(self._mark(progress, partitions_of))
-            for partition in range(self._log_partitions):
-                output = Output(self._log_topic, None, value)
-                sendings.append(await self._outlet.send(output, partition))
-        await stored(sendings)
-        self._positions.hold(covered)
-
-    def _covered(self) -> dict[TopicPlace, int]:
-        """Return the positions up to which the progress told, or about to be, says all."""
-        told = [(partition.topic, partition.partition) for partition in self._marks.told()]
-        positions = {place: self._positions.next(place) for place in told}
-        return {place: offset for place, offset in positions.items() if offset is not None}
-
-    def _mark(self, progress: Progress, partitions_of: Callable[[str], int]) -> ProgressMark:
-        known = max(partitions_of(progress.input.topic), progress.input.partition + 1)
+        Parameters
+        ----------
+        progress : Progress
+            What to tell.
+        partitions : int
+            How many partitions the topic is known to have.
+        """
+        known = max(partitions, progress.input.partition + 1)
         sent_ms = int(self._now() * 1000)
-        return ProgressMark(progress.input, known, progress.event_ms, progress.idle, sent_ms)
+        value = encode_mark(ProgressMark(progress.input, known, progress.event_ms, progress.idle, sent_ms))
+        topic = self._outlet.log_topic
+        await self._commit(
+            [Outgoing(topic, number, None, value) for number in range(self._outlet.log_partitions)]
+        )
 
-    async def _route_patiently(self, record: InputRecord, routed: _Routed) -> bool:
-        """Route a record, however long the registry takes; False if its partition was lost meanwhile."""
+    async def _commit(self, records: list[Outgoing]) -> bool:
+        """Write a transaction; False if the partition was lost before."""
+        async with self._one_at_a_time, self._gate:
+            if self.is_closed:
+                return False
+            await self._transactions.commit(records)
+        return not self.is_closed
+
+    def _outgoing(self, update: WindowUpdate) -> Outgoing:
+        partition = log_partition(update.host, self._outlet.log_partitions)
+        return Outgoing(self._outlet.log_topic, partition, log_key(update), encode_update(update))
+
+    def _progress(self, end: int, event_ms: int | None) -> Outgoing:
+        value = RouterProgress(end, event_ms).to_bytes()
+        return Outgoing(self._outlet.progress_topic, 0, router_key(*self._place), value)
+
+    async def _decode(self, record: InputRecord, refusals: list[Outgoing]) -> list[WindowUpdate]:
+        """Return a record's updates, however long the registry takes; a refused one has none."""
         pause_s, attempts = FIRST_PAUSE_S, 0
-        while True:
+        while not self.is_closed:
             try:
-                await self._route_record(record, routed)
-            except RegistryUnavailable as error:  # noqa: PERF203
+                updates = list(await self._source.updates(record))
+            except RefusedRecord as refused:
+                logger.debug("refused place=%s %s", _place(record), refused)
+                refusals.append(self._outlet.dead_letters.outgoing(record, refused))
+                updates = []
+            except RegistryUnavailable as error:
                 attempts += 1
                 _log_waiting(record, error, attempts)
                 await self._pause(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
-                if (record.topic, record.partition) not in self._positions:
-                    return False
-            else:
-                if attempts:
-                    logger.info("registry answers again place=%s attempts=%d", _place(record), attempts)
-                return True
-
-    async def _route_record(self, record: InputRecord, routed: _Routed) -> None:
-        try:
-            updates = await self._sources[record.topic].updates(record)
-        except RefusedRecord as refused:
-            logger.debug("refused place=%s %s", _place(record), refused)
-            routed.sendings.append(await self._dead_letters.send(record, refused))
-            return
-        for update in updates:
-            routed.sendings.append(await self._send(update))
-            event_ms = update.window_start_ms
-            routed.event_ms = event_ms if routed.event_ms is None else max(routed.event_ms, event_ms)
-
-    async def _send(self, update: WindowUpdate) -> Awaitable[Any]:
-        output = Output(self._log_topic, log_key(update), encode_update(update))
-        return await self._outlet.send(output, log_partition(update.host, self._log_partitions))
+                continue
+            if attempts:
+                logger.info("registry answers again place=%s attempts=%d", _place(record), attempts)
+            return updates
+        return []
 
 
 def _input_record(place: TopicPlace, fetched: FetchedRecord) -> InputRecord:

@@ -52,7 +52,15 @@ def own_topics(settings: Settings) -> tuple[OwnTopic, ...]:
     finds out how far they were sent. Dead letters wait a month for somebody to look at them.
     """
     largest = settings.max_record_bytes + SPARE_BYTES
+    compacted = {
+        "cleanup.policy": "compact",
+        "segment.bytes": "16777216",
+        "segment.ms": "600000",
+        "min.cleanable.dirty.ratio": "0.1",
+    }
     return (
+        OwnTopic(settings.state_topic, "STATE_TOPIC", settings.log_partitions, FOR_EVER_MS, compacted),
+        OwnTopic(settings.progress_topic, "PROGRESS_TOPIC", 1, FOR_EVER_MS, compacted),
         OwnTopic(
             settings.log_topic, "LOG_TOPIC", settings.log_partitions, FOR_EVER_MS, {"retention.bytes": "-1"}
         ),

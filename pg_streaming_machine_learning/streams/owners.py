@@ -1,0 +1,204 @@
+"""Making engines and routers for partitions taken over: fence first, only then read what was left."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from pg_streaming_machine_learning.config import Settings
+from pg_streaming_machine_learning.engine import Engine, EngineConfig
+from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
+from pg_streaming_machine_learning.sources import Source
+from pg_streaming_machine_learning.state.layout import StateRecord, StoredState
+from pg_streaming_machine_learning.state.progress import RouterProgress, router_key
+from pg_streaming_machine_learning.state.recovery import LogBounds, RecoveryRules, recover
+from pg_streaming_machine_learning.state.signing import Signer
+from pg_streaming_machine_learning.streams.assignment import Offsets, RoutedPartition
+from pg_streaming_machine_learning.streams.batch import TopicPlace
+from pg_streaming_machine_learning.streams.dead_letters import DeadLetters
+from pg_streaming_machine_learning.streams.engine import EngineHost, EngineOutlet
+from pg_streaming_machine_learning.streams.gate import CommitGate
+from pg_streaming_machine_learning.streams.marks import MarkSchedule
+from pg_streaming_machine_learning.streams.positions import Positions
+from pg_streaming_machine_learning.streams.router import Router, RouterOutlet
+from pg_streaming_machine_learning.streams.snapshot_schedule import SnapshotSchedule, SnapshotSettings
+from pg_streaming_machine_learning.streams.snapshots import SnapshotWriter
+from pg_streaming_machine_learning.streams.transactions import OpenTransactions, Transactions
+from pg_streaming_machine_learning.streams.trimmed import TrimmedError
+
+__all__ = ["KafkaOwners", "Shared"]
+
+logger = logging.getLogger(__name__)
+
+ReadState = Callable[[str, int], Sequence[StateRecord]]
+"""Topic and partition → the last value of each key; it blocks."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What engines and routers have in common.
+
+    Parameters
+    ----------
+    positions : Positions
+        How far each partition is done.
+    marks : MarkSchedule
+        When to tell the progress of inputs.
+    gate : CommitGate
+        Whether commits may begin.
+    """
+
+    positions: Positions
+    marks: MarkSchedule
+    gate: CommitGate
+
+
+class KafkaOwners:
+    """Makes engines and routers.
+
+    Parameters
+    ----------
+    settings : Settings
+        Names, limits and what is allowed.
+    config : EngineConfig
+        What the engines' outputs depend on.
+    sources : mapping of str to Source
+        The source of each input topic.
+    signer : Signer
+        Signs snapshots.
+    shared : Shared
+        What they have in common.
+    offsets : Offsets
+        What Kafka knows of partitions.
+    open_transactions : callable
+        Makes the transactions of a name.
+    read_state : callable
+        Reads a partition of the state topic or of the progress topic.
+
+    Attributes
+    ----------
+    predictions : PredictionOutput or None
+        Makes the records of predictions; known once the registry was asked.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        config: EngineConfig,
+        sources: Mapping[str, Source],
+        signer: Signer,
+        shared: Shared,
+        offsets: Offsets,
+        open_transactions: OpenTransactions,
+        read_state: ReadState,
+    ) -> None:
+        self.predictions: PredictionOutput | None = None
+        self.dead_letters = DeadLetters(settings.dead_letters_topic)
+        self._settings = settings
+        self._config = config
+        self._sources = sources
+        self._signer = signer
+        self._shared = shared
+        self._offsets = offsets
+        self._open_transactions = open_transactions
+        self._read_state = read_state
+
+    async def engine(self, place: TopicPlace) -> tuple[EngineHost, int]:
+        """Return the host of a partition of the log, its state recovered, and where to read on."""
+        if self.predictions is None:
+            raise RuntimeError("a partition was taken over before the schema of the predictions was known")
+        settings = self._settings
+        transactions = await self._opened(f"engine-{place[1]}")
+        records = await asyncio.to_thread(self._read_state, settings.state_topic, place[1])
+        begin = (await self._offsets.beginnings([place]))[place]
+        end = (await self._offsets.ends([place]))[place]
+        rules = RecoveryRules(
+            settings.application_id,
+            place[1],
+            self._signer,
+            settings.snapshot_max_bytes,
+            allow_cold_start=settings.allow_cold_start,
+            allow_holes=settings.allow_holes,
+        )
+        create = partial(Engine, self._config)
+        stored = StoredState.from_records(records)
+        recovered = await asyncio.to_thread(recover, stored, create, LogBounds(begin, end), rules)
+        if recovered.hole and not settings.allow_holes:
+            raise TrimmedError.hole(place, recovered.position - recovered.hole, begin)
+        for note in recovered.notes:
+            logger.warning("%s[%d]: %s", *place, note)
+        writer = SnapshotWriter(
+            place,
+            settings.application_id,
+            settings.state_topic,
+            self._signer,
+            settings.snapshot_max_bytes,
+            recovered.snapshot_number,
+            SnapshotSchedule(SnapshotSettings(settings.snapshot_every_updates, settings.snapshot_every_s)),
+        )
+        outlet = EngineOutlet(transactions, self.predictions, settings.state_topic)
+        host = EngineHost(place, recovered, outlet, writer, self._shared.positions, self._shared.gate)
+        return host, recovered.position
+
+    async def routers(self, places: Sequence[TopicPlace]) -> Mapping[TopicPlace, RoutedPartition]:
+        """Return the routers of input partitions, or why one cannot go on."""
+        opened = dict(
+            zip(
+                places,
+                await asyncio.gather(*(self._opened(_router_id(each)) for each in places)),
+                strict=True,
+            )
+        )
+        records = await asyncio.to_thread(self._read_state, self._settings.progress_topic, 0)
+        known = {record.key: record.value for record in records}
+        begins = await self._offsets.beginnings(places)
+        ends = await self._offsets.ends(places)
+        return {
+            place: self._router(
+                place, opened[place], known.get(router_key(*place)), begins[place], ends[place]
+            )
+            for place in places
+        }
+
+    def _router(
+        self, place: TopicPlace, transactions: Transactions, known: bytes | None, begin: int, end: int
+    ) -> RoutedPartition:
+        """Return the router of an input partition, given its last progress and what Kafka has of it."""
+        settings = self._settings
+        progress = RouterProgress(begin, None) if known is None else RouterProgress.from_bytes(known)
+        position = progress.offset
+        if position > end:
+            return TrimmedError.replaced(place, position, end)
+        if position < begin:
+            hole = TrimmedError.hole(place, position, begin)
+            if not settings.allow_holes:
+                return hole
+            logger.error("going on behind a hole, as ALLOW_HOLES says: %s", hole)
+            position = begin
+        outlet = RouterOutlet(
+            settings.log_topic, settings.log_partitions, self.dead_letters, settings.progress_topic
+        )
+        shared = self._shared
+        router = Router(
+            place,
+            self._sources[place[0]],
+            progress.event_ms,
+            transactions,
+            outlet,
+            shared.positions,
+            shared.marks,
+            shared.gate,
+        )
+        return router, position, progress.event_ms
+
+    async def _opened(self, name: str) -> Transactions:
+        transactions = self._open_transactions(f"{self._settings.application_id}-{name}")
+        await transactions.open()
+        return transactions
+
+
+def _router_id(place: TopicPlace) -> str:
+    return f"router-{place[0]}-{place[1]}"

@@ -1,0 +1,127 @@
+"""Snapshots of an engine, as records of the state topic."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import uuid4
+
+from river.__version__ import __version__ as river_version
+
+from pg_streaming_machine_learning import __version__
+from pg_streaming_machine_learning.engine import Engine
+from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.state.layout import CHUNK_BYTES, compress, slot_place, snapshot_records
+from pg_streaming_machine_learning.state.manifest import Manifest
+from pg_streaming_machine_learning.state.signing import Signer
+from pg_streaming_machine_learning.streams.batch import TopicPlace
+from pg_streaming_machine_learning.streams.snapshot_schedule import SnapshotSchedule
+from pg_streaming_machine_learning.streams.transactions import Outgoing
+
+__all__ = ["SnapshotWriter"]
+
+logger = logging.getLogger(__name__)
+
+
+class SnapshotWriter:
+    """Takes snapshots of one engine, into two slots in turns.
+
+    Parameters
+    ----------
+    place : (str, int)
+        The partition of the log.
+    application : str
+        The application whose snapshots these are.
+    topic : str
+        The state topic.
+    signer : Signer
+        Signs them.
+    max_bytes : int
+        None larger than this is written.
+    number : int
+        Which snapshot the next one is.
+    schedule : SnapshotSchedule
+        When one is due.
+    now : callable
+        The wall clock, seconds.
+    """
+
+    def __init__(
+        self,
+        place: TopicPlace,
+        application: str,
+        topic: str,
+        signer: Signer,
+        max_bytes: int,
+        number: int,
+        schedule: SnapshotSchedule,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.schedule = schedule
+        self._place = place
+        self._application = application
+        self._topic = topic
+        self._signer = signer
+        self._max_bytes = max_bytes
+        self._number = number
+        self._now = now
+
+    async def records(self, engine: Engine, position: int) -> list[Outgoing]:
+        """Return the records of a snapshot; none, and a line in the log, if there can be none.
+
+        Parameters
+        ----------
+        engine : Engine
+            Its state; it must not work meanwhile.
+        position : int
+            Where reading the log goes on with it.
+        """
+        try:
+            return await asyncio.to_thread(self._records, engine, position)
+        except SnapshotError as error:
+            logger.warning("no snapshot of %s[%d]@%d: %s", *self._place, position, error)
+            return []
+
+    def written(self, cost_s: float) -> None:
+        """Note that the records were committed, or that there were none, and what it took, seconds."""
+        self.schedule.taken(cost_s)
+
+    def _records(self, engine: Engine, position: int) -> list[Outgoing]:
+        payload = compress(engine.snapshot())
+        if len(payload) > self._max_bytes:
+            raise SnapshotError(f"it has {len(payload)} bytes, SNAPSHOT_MAX_BYTES is {self._max_bytes}")
+        manifest = Manifest(
+            application=self._application,
+            partition=self._place[1],
+            position=position,
+            generation=engine.generation,
+            snapshot=uuid4().hex,
+            created_ms=int(self._now() * 1000),
+            chunks=-(-len(payload) // CHUNK_BYTES),
+            size_bytes=len(payload),
+            sha256=hashlib.sha256(payload).hexdigest(),
+            versions=_versions(),
+            figures=engine.figures(),
+        )
+        signed = replace(manifest, signature=self._signer.sign(manifest.signed_bytes()))
+        place = slot_place(self._number)
+        self._number += 1
+        return [
+            Outgoing(self._topic, self._place[1], record.key, record.value)
+            for record in snapshot_records(place, signed, payload)
+        ]
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "package": __version__,
+        "river": river_version,
+        "python": platform.python_version(),
+        "format": "1",
+    }
