@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.types import TP, AppT, EventT
 from faust.types.settings import Settings as FaustSettings
 
 from pg_streaming_machine_learning import config
+from pg_streaming_machine_learning.errors import BrokerUnreachable
 from pg_streaming_machine_learning.streams.batch import TopicPlace
 from pg_streaming_machine_learning.streams.consumer import BatchConsumer, BatchTransport
 from pg_streaming_machine_learning.streams.gate import CommitGate
@@ -34,6 +38,15 @@ class BatchSchema(faust.Schema[Any, Any]):
             return app.create_event(message.key, message.value, message.headers, message)
 
         return decode
+
+
+@contextmanager
+def _answers() -> Iterator[None]:
+    """Turn what goes wrong between Kafka and us into an error of ours."""
+    try:
+        yield
+    except (KafkaError, asyncio.TimeoutError) as error:
+        raise BrokerUnreachable(f"Kafka does not tell where partitions begin and end: {error!r}") from error
 
 
 class _Configuration(FaustSettings):
@@ -108,12 +121,14 @@ class Application(faust.App):
 
     async def beginnings(self, places: Iterable[TopicPlace]) -> Mapping[TopicPlace, int]:
         """Return the first offset of each partition that is still there."""
-        found = await self.consumer.earliest_offsets(*(TP(*place) for place in places))
+        with _answers():
+            found = await self.consumer.earliest_offsets(*(TP(*place) for place in places))
         return {(place.topic, place.partition): offset for place, offset in found.items()}
 
     async def ends(self, places: Iterable[TopicPlace]) -> Mapping[TopicPlace, int]:
         """Return the offset each partition's next record will have."""
-        found = await self.consumer.highwaters(*(TP(*place) for place in places))
+        with _answers():
+            found = await self.consumer.highwaters(*(TP(*place) for place in places))
         return {(place.topic, place.partition): offset for place, offset in found.items()}
 
     def assigned(self) -> set[TopicPlace]:
