@@ -222,8 +222,8 @@ class Engine:
     def fingerprint(self) -> str:
         """Return 32 hexadecimal digits that are the same for the same state, and hardly for another.
 
-        They are of everything predicted so far (but for the release that predicted it), of what has been read,
-        and of what the model says now about the last sample. It takes one prediction.
+        They are of everything predicted so far (but for the release that predicted it), of what has been
+        read, and of what the model says now about the last sample. It takes one prediction.
         """
         state = [self._watermark.snapshot(), self._places.snapshot(), struct.pack(">q", len(self._store))]
         counts = struct.pack(">4q", self._updates, self._repeated, self._late, self._closed)
@@ -269,8 +269,8 @@ class Engine:
 
         Notes
         -----
-        The parts' own snapshots under the header of `records.snapshot`. The model's part is as river classifiers
-        are stored by `learning.stored_model`.
+        The parts' own snapshots under the header of `records.snapshot`. The model is stored by
+        `learning.stored_model`.
 
         Raises
         ------

@@ -87,8 +87,8 @@ def create_model(spec: ModelSpec, seed: int) -> base.Classifier:
 def model_version(generation: int = 1) -> str:
     """Return the versions of all that makes a prediction, and which generation of the model it is.
 
-    A generation ends when an operator begins another: after an upgrade that changes predictions, or to go back to
-    a former state.
+    A generation ends when an operator begins another: after an upgrade that changes predictions, or to go
+    back to a former state.
     """
     return f"{__version__}/river {river_version}/g{generation}"
 

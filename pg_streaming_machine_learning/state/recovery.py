@@ -122,8 +122,8 @@ def recover(
 
     Notes
     -----
-    A `Recovered` with a hole says that the log begins behind the snapshot: whether to go on is the caller's to
-    decide.
+    A `Recovered` with a hole says that the log begins behind the snapshot: whether to go on is the caller's
+    to decide.
     """
     return _Recovery(stored, create_engine, bounds, rules).run()
 
@@ -156,8 +156,8 @@ class _Recovery:
         if self._emitted_to > self._bounds.end:
             raise LogReplacedError(
                 f"the log ends at offset {self._bounds.end} and outputs were sent for it up to "
-                f"{self._emitted_to}: it was made anew. Begin with another LOG_TOPIC, STATE_TOPIC, PROGRESS_TOPIC "
-                "and PREDICTIONS_TOPIC"
+                f"{self._emitted_to}: it was made anew. Begin with another LOG_TOPIC, STATE_TOPIC, "
+                "PROGRESS_TOPIC and PREDICTIONS_TOPIC"
             )
         learner = self._named_learner()
         found = None if self._is_from_log() else self._from_snapshot()
@@ -210,7 +210,7 @@ class _Recovery:
         for slot in self._stored.slots:
             try:
                 found = self._restored(slot)
-            except SnapshotError as error:
+            except SnapshotError as error:  # noqa: PERF203
                 self._notes.append(f"snapshot {_described(slot)} cannot be used: {error}")
             else:
                 self._used = slot
@@ -249,8 +249,8 @@ class _Recovery:
         )
         if not self._rules.allow_cold_start:
             raise ColdStartError(
-                f"{why}: the state cannot be rebuilt. Set ALLOW_COLD_START to true for one start to go on with an "
-                "empty model, or put a snapshot back (docs/snapshots.md)"
+                f"{why}: the state cannot be rebuilt. Set ALLOW_COLD_START to true for one start to go on with "
+                "an empty model, or put a snapshot back (docs/snapshots.md)"
             )
         self._notes.append(f"{why}: going on with an empty model, as ALLOW_COLD_START says")
 

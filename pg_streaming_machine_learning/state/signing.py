@@ -59,7 +59,8 @@ class Signer:
             raise SnapshotError("it is signed and there is no key to check it; set SNAPSHOT_KEY")
         if not hmac.compare_digest(self.sign(data).encode(), signature.encode(errors="replace")):
             raise SnapshotError(
-                "it is signed with another key; give all workers the same SNAPSHOT_KEY, the one it was made with"
+                "it is signed with another key; give all workers the same SNAPSHOT_KEY, the one it was made "
+                "with"
             )
 
 

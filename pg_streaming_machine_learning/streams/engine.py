@@ -54,9 +54,9 @@ class EngineOutlet:
 class EngineHost:
     """Runs an engine over one partition of the log, from where it was recovered.
 
-    Outputs and the progress they mean are one transaction. Up to the progress that was found, the log is read
-    again without outputs; there the state has to be the one whose outputs were sent, by its fingerprint, unless
-    a new generation of the model begins.
+    Outputs and the progress they mean are one transaction. Up to the progress that was found, the log is
+    read again without outputs; there the state has to be the one whose outputs were sent, by its fingerprint,
+    unless a new generation of the model begins.
 
     Parameters
     ----------
@@ -246,8 +246,8 @@ class EngineHost:
     def _mismatch(self, found: str) -> str:
         recovered = self._recovered
         return (
-            f"{self._name}: reading the log again from offset {recovered.position} to {self._emitted_to} gave "
-            f"another state ({found[:12]}) than the one whose predictions were sent "
+            f"{self._name}: reading the log again from offset {recovered.position} to {self._emitted_to} "
+            f"gave another state ({found[:12]}) than the one whose predictions were sent "
             f"({(recovered.fingerprint or '')[:12]}, by {recovered.model_version!r}; this is "
             f"{model_version(self.engine.generation)!r}): a release or a setting that changes "
             "predictions. Go on with the former one, or begin a new generation of the model: "

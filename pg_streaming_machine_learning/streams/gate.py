@@ -11,7 +11,10 @@ __all__ = ["CommitGate"]
 class CommitGate:
     """What every commit passes; a rebalance shuts it and waits for those inside.
 
-    `shuts` counts how often that was. So nobody who keeps to the group's rules is fenced in the middle of a commit, only who missed the rebalance.
+    """What every commit passes; a rebalance shuts it and waits for those inside.
+
+    `shuts` counts how often that was. So nobody who keeps to the group's rules is fenced in the middle of a
+    commit, only who missed the rebalance.
 
     Examples
     --------

@@ -11,8 +11,10 @@ __all__ = ["SnapshotSchedule", "SnapshotSettings"]
 REPLAY_S = 5.0
 """Work of an engine, seconds, that a start may have to repeat; half of the ten that are promised."""
 
-LARGEST_SHARE = 0.1
-"""Snapshots take no more of an engine's time than this, however large they are."""
+LONGEST_REPLAY_S = 9.0
+
+USUAL_SHARE = 0.1
+"""Snapshots take no more of an engine's time than this, unless a start would take too long otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ class SnapshotSchedule:
 
     def is_due(self) -> bool:
         """Say whether a snapshot has to be taken now."""
-        if self._records == 0 or self._busy_s < self._cost_s * (1 / LARGEST_SHARE - 1):
+        pause_s = min(self._cost_s * (1 / USUAL_SHARE - 1), LONGEST_REPLAY_S)
+        if self._records == 0 or self._busy_s < pause_s:
             return False
         return (
             self._records >= self._settings.every_updates

@@ -13,6 +13,16 @@ __all__ = ["read_last_values"]
 
 ANSWER_WITHIN_S = 30.0
 READ_WITHIN_S = 120.0
+PAUSE_S = 0.2
+
+_MAY_PASS = (
+    KafkaError._TRANSPORT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TIMED_OUT,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+)
 
 
 def read_last_values(
@@ -30,11 +40,20 @@ def read_last_values(
         If the end is not reached in time.
     """
     place = TopicPartition(topic, partition, OFFSET_BEGINNING)
-    try:
-        end = _end(bootstrap_servers, place)
-        return _read(bootstrap_servers, place, end, timeout_s) if end > 0 else []
-    except KafkaException as error:
-        raise BrokerUnreachable(f"cannot read {topic}[{partition}]: {error}") from error
+    end_s = time.monotonic() + timeout_s
+    while True:
+        try:
+            end = _end(bootstrap_servers, place)
+            return _read(bootstrap_servers, place, end, end_s) if end > 0 else []
+        except KafkaException as error:  # noqa: PERF203
+            if not _may_pass(error.args[0]) or time.monotonic() > end_s:
+                raise BrokerUnreachable(f"cannot read {topic}[{partition}]: {error}") from error
+            time.sleep(PAUSE_S)
+
+
+def _may_pass(error: KafkaError) -> bool:
+    """Say whether waiting can help: the broker is away, or does not know the topic yet."""
+    return error.retriable() or error.code() in _MAY_PASS
 
 
 def _end(bootstrap_servers: str, place: TopicPartition) -> int:
@@ -47,20 +66,18 @@ def _end(bootstrap_servers: str, place: TopicPartition) -> int:
     return int(high) if high > low else 0
 
 
-def _read(bootstrap_servers: str, place: TopicPartition, end: int, timeout_s: float) -> list[StateRecord]:
+def _read(bootstrap_servers: str, place: TopicPartition, end: int, end_s: float) -> list[StateRecord]:
     consumer = _consumer(bootstrap_servers, "read_committed")
     values: dict[bytes, bytes | None] = {}
-    end_s = time.monotonic() + timeout_s
     try:
+        # Its answer is not needed; without metadata `assign` waits half a second for the leader.
+        consumer.get_watermark_offsets(place, timeout=ANSWER_WITHIN_S, cached=False)
         consumer.assign([place])
         while time.monotonic() < end_s:
-            for message in consumer.consume(500, 0.5):
+            for message in consumer.consume(500, 0.05):
                 error, offset = message.error(), message.offset()
                 if error is not None and error.code() != KafkaError._PARTITION_EOF:
-                    if error.retriable() or error.code() in (
-                        KafkaError._TRANSPORT,
-                        KafkaError._ALL_BROKERS_DOWN,
-                    ):
+                    if _may_pass(error):
                         continue
                     raise KafkaException(error)
                 if error is None:
@@ -72,8 +89,8 @@ def _read(bootstrap_servers: str, place: TopicPartition, end: int, timeout_s: fl
     finally:
         consumer.close()
     raise BrokerUnreachable(
-        f"cannot read {place.topic}[{place.partition}] to its end, {end}, within {timeout_s:.0f} s: a writer may "
-        "hold a transaction open"
+        f"cannot read {place.topic}[{place.partition}] to its end, {end}, in time: a writer may hold a "
+        "transaction open"
     )
 
 

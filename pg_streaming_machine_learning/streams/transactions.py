@@ -151,7 +151,7 @@ class KafkaTransactions:
                     record.partition,
                     headers=list(record.headers),
                 )
-            except BufferError:
+            except BufferError:  # noqa: PERF203
                 self._producer.poll(0.1)
             else:
                 return
@@ -178,8 +178,8 @@ def _hint(name: str) -> str:
         return "another worker has the partition now, this one has to start anew"
     if "TIMED_OUT" in name or "COORDINATOR" in name:
         return (
-            "a new start mends it once the broker answers; if it never does, see transaction.state.log.* in its "
-            "settings (replication factor and min.isr must not exceed the number of brokers)"
+            "a new start mends it once the broker answers; if it never does, see transaction.state.log.* in "
+            "its settings (replication factor and min.isr must not exceed the number of brokers)"
         )
     if "AUTHORIZATION" in name:
         return "the broker's access control has to allow Write and Describe on the transactional id"

@@ -17,18 +17,18 @@ class TrimmedError(TopicError):
     def hole(cls, place: TopicPlace, position: int, begin: int) -> TrimmedError:
         """Return the error of a partition that begins behind the position."""
         return cls(
-            f"{begin - position} records of {place[0]}[{place[1]}] from offset {position} to {begin} were deleted "
-            "before they were read; nothing is skipped without being asked to: set ALLOW_HOLES to true for one "
-            "start, and keep the topic's records longer (retention.ms) than workers may be away"
+            f"{begin - position} records of {place[0]}[{place[1]}] from offset {position} to {begin} were "
+            "deleted before they were read; nothing is skipped without being asked to: set ALLOW_HOLES to true "
+            "for one start, and keep the topic's records longer (retention.ms) than workers may be away"
         )
 
     @classmethod
     def replaced(cls, place: TopicPlace, position: int, end: int) -> TrimmedError:
         """Return the error of a partition that ends before the position."""
         return cls(
-            f"{place[0]}[{place[1]}] ends at offset {end} and was read to {position} before: the topic was made "
-            "anew. Begin anew too: with another APPLICATION_ID, LOG_TOPIC, STATE_TOPIC, PROGRESS_TOPIC and "
-            "PREDICTIONS_TOPIC"
+            f"{place[0]}[{place[1]}] ends at offset {end} and was read to {position} before: the topic was "
+            "made anew. Begin anew too: with another APPLICATION_ID, LOG_TOPIC, STATE_TOPIC, PROGRESS_TOPIC "
+            "and PREDICTIONS_TOPIC"
         )
 
     @classmethod

@@ -32,7 +32,7 @@ class Worker(faust.Worker):
     def _schedule_shutdown(self, signal: signal.Signals) -> None:
         timer = threading.Timer(STOP_WITHIN_S, os._exit, (0,))
         timer.daemon = True
-        self.app.gate.end()
+        self.app.gate.end()  # type: ignore[attr-defined]
         timer.start()
         super()._schedule_shutdown(signal)
 
