@@ -17,6 +17,7 @@ from pg_streaming_machine_learning.streams.agents import batch_agent, forever
 from pg_streaming_machine_learning.streams.application import Application, BatchSchema
 from pg_streaming_machine_learning.streams.assignment import Assignment
 from pg_streaming_machine_learning.streams.ending import ending_on_errors
+from pg_streaming_machine_learning.streams.health import attach_health
 from pg_streaming_machine_learning.streams.marks import MarkSchedule
 from pg_streaming_machine_learning.streams.owners import KafkaOwners, Shared
 from pg_streaming_machine_learning.streams.positions import Positions
@@ -130,6 +131,7 @@ def _attach(app: Application, settings: Settings, assignment: Assignment, marks:
         await teller.tell()
         assignment.remind()
 
+    attach_health(app, app.liveness, assignment)
     app.is_held_back = assignment.is_held_back
     app.on_partitions_revoked.connect(release)
     app.on_rebalance_complete.connect(take_over)

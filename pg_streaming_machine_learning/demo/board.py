@@ -84,6 +84,19 @@ class Board:
         Recorded seconds per second asked for; 0 is as fast as possible.
     now_s : float
         Monotonic clock, seconds.
+
+    Attributes
+    ----------
+    values : dict of str to bytes
+        The value of each prediction as it came first, by its id.
+    predictions, repeated : int
+        How many ids came, and how many records whose id had come before.
+    contradicted : set of str
+        Ids that came again with other bytes.
+    letters_repeated : int
+        Dead letters of a record that had one before.
+    kills, restarts : int
+        How often the worker ended by SIGKILL, and how often because it asked for a new start.
     """
 
     def __init__(self, hosts: Sequence[str], start_ms: int, end_ms: int, speed: float, now_s: float) -> None:
@@ -100,12 +113,15 @@ class Board:
         self.expected: int | None = None
         self.predictions = 0
         self.repeated = 0
-        self.contradictions = 0
+        self.contradicted: set[str] = set()
+        self.letters_repeated = 0
         self.refused: Counter[str] = Counter()
+        self.worker_pid: int | None = None
         self.kills = 0
+        self.restarts = 0
         self.first_prediction_s: float | None = None
         self.last_prediction_s: float | None = None
-        self._values: dict[str, bytes] = {}
+        self.values: dict[str, bytes] = {}
         self._refused_origins: set[str] = set()
         self._evaluation = Evaluation()
         self._scores: dict[str, Score] | None = None
@@ -123,11 +139,12 @@ class Board:
         now_s : float
             Monotonic clock, seconds.
         """
-        if prediction.id in self._values:
+        if prediction.id in self.values:
             self.repeated += 1
-            self.contradictions += self._values[prediction.id] != value
+            if self.values[prediction.id] != value:
+                self.contradicted.add(prediction.id)
             return False
-        self._values[prediction.id] = value
+        self.values[prediction.id] = value
         self.predictions += 1
         self.last_prediction_s = now_s
         if self.first_prediction_s is None:
@@ -150,9 +167,11 @@ class Board:
         reason : str
             The code it was refused with.
         """
-        if origin not in self._refused_origins:
-            self._refused_origins.add(origin)
-            self.refused[reason] += 1
+        if origin in self._refused_origins:
+            self.letters_repeated += 1
+            return
+        self._refused_origins.add(origin)
+        self.refused[reason] += 1
 
     def tick(self, now_s: float) -> None:
         """Note how many predictions there are at a time, for the rate."""
@@ -182,6 +201,11 @@ class Board:
     def dead_letters(self) -> int:
         """Return how many records came back as dead letters."""
         return sum(self.refused.values())
+
+    @property
+    def missing(self) -> int:
+        """Return how many predictions that must come have not; 0 until it is known how many must."""
+        return 0 if self.expected is None else max(0, self.expected - self.predictions)
 
     @property
     def is_complete(self) -> bool:

@@ -19,8 +19,9 @@ class EmbeddedBroker:
     """A broker for the demo and for tests; use it as a context.
 
     It keeps about 5 MiB of each partition and drops what is older, makes topics when they are first used and
-    refuses to make them on request, refuses commits during a rebalance, and shows transactions before they
-    are committed.
+    refuses to make them on request, refuses commits during a rebalance, compacts nothing, and runs transactions
+    without what they are for: readers see their records before the commit and after an abort, and an older writer
+    is not fenced. So what it shows of a worker that is killed is close to a real broker, but no proof.
 
     Parameters
     ----------

@@ -25,14 +25,16 @@ class DemoOptions:
     share, factor : float
         Slow is a window whose quantile `share` of response times is above `factor` times the median of
         the host's fault-free minutes.
-    kill : bool
-        Kill the worker in the middle (``kill -9``) and start it again.
+    kill : int
+        How often to kill the worker (``kill -9``), spread over the run.
     plain : bool
         Lines of text even in a terminal.
     hold : bool
         Keep everything running at the end, until Ctrl-C.
     save : Path or None
         File for the predictions, one JSON object a line.
+    compare : Path or None
+        File of such predictions, of another run, to compare with.
     picture : Path or None
         File for a picture of the table in its most eventful moment, SVG.
     log : Path or None
@@ -44,9 +46,10 @@ class DemoOptions:
     minutes: float | None = None
     share: float = OBJECTIVE.share
     factor: float = OBJECTIVE.factor
-    kill: bool = False
+    kill: int = 0
     plain: bool = False
     hold: bool = False
     save: Path | None = None
+    compare: Path | None = None
     picture: Path | None = None
     log: Path | None = None

@@ -53,6 +53,8 @@ class Replay(threading.Thread):
     ----------
     predicted_to_ms : int
         Set by the owner: event time that the predictions have come to.
+    hold_at_ms : int or None
+        Set by the owner: event time that is not to be passed for now.
     replayed_to_ms, updates_sent, windows_sent, bad_sent : int
         Progress: event time, revisions, windows sent for the last time, bad records.
     expected : int or None
@@ -89,6 +91,7 @@ class Replay(threading.Thread):
         self._sent: Counter[int] = Counter()
         self._failures: list[KafkaError] = []
         self.predicted_to_ms = windows.start_ms
+        self.hold_at_ms: int | None = None
         self.replayed_to_ms = windows.start_ms
         self.updates_sent = 0
         self.windows_sent = 0
@@ -135,6 +138,8 @@ class Replay(threading.Thread):
 
     def _is_held(self, step: Step) -> bool:
         if step.at_ms - self.predicted_to_ms > MOST_AHEAD_MS:
+            return True
+        if self.hold_at_ms is not None and step.at_ms > self.hold_at_ms:
             return True
         return self._unread.most(self._sent, time.monotonic()) > MOST_UNREAD
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -35,11 +36,13 @@ class DemoWorker:
     Notes
     -----
     It is in a session of its own, so that Ctrl-C reaches the demo alone, which then ends it in order. Should
-    the demo be killed, it sees its standard input end, and leaves.
+    the demo be killed, it sees its standard input end, and leaves. Its snapshots are signed with a key of this
+    object, known to all starts of it, so that no key of the user's is used or made.
     """
 
     def __init__(self, environment: Mapping[str, str], directory: Path, log: Path) -> None:
-        self._environment = {**os.environ, **environment, "PYTHONPATH": _import_path()}
+        own = {"SNAPSHOT_KEY": secrets.token_hex(32), "PYTHONPATH": _import_path()}
+        self._environment = {**os.environ, **own, **environment}
         self._directory = directory
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None

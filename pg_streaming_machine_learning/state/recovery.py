@@ -249,8 +249,8 @@ class _Recovery:
         )
         if not self._rules.allow_cold_start:
             raise ColdStartError(
-                f"{why}: the state cannot be rebuilt. Set ALLOW_COLD_START to true for one start to go on with "
-                "an empty model, or put a snapshot back (docs/snapshots.md)"
+                f"{why}: the state cannot be rebuilt. Set ALLOW_COLD_START to true for one start to go on "
+                "with an empty model, or put a snapshot back (docs/snapshots.md)"
             )
         self._notes.append(f"{why}: going on with an empty model, as ALLOW_COLD_START says")
 

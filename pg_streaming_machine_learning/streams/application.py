@@ -18,6 +18,7 @@ from pg_streaming_machine_learning.streams.batch import TopicPlace
 from pg_streaming_machine_learning.streams.consumer import BatchConsumer, BatchTransport
 from pg_streaming_machine_learning.streams.gate import CommitGate
 from pg_streaming_machine_learning.streams.positions import Positions
+from pg_streaming_machine_learning.streams.watchdog import LOOP, Liveness, Watchdog, ticking
 from pg_streaming_machine_learning.streams.worker import Worker
 
 __all__ = ["Application", "BatchSchema"]
@@ -99,6 +100,7 @@ class Application(faust.App):
         self.our_settings = settings
         self.positions = positions
         self.gate = CommitGate()
+        self.liveness = Liveness(settings.stuck_after_s)
         self.is_held_back: Callable[[TopicPlace], bool] = lambda _: False
         self._at_start: list[_AtStart] = []
 
@@ -108,6 +110,8 @@ class Application(faust.App):
 
     async def on_first_start(self) -> None:
         """Look before anything starts. No directories are made: nothing is kept on disk."""
+        self.add_future(ticking(self.liveness, LOOP))
+        Watchdog(self.liveness).start()
         for check in self._at_start:
             await check()
 

@@ -19,8 +19,10 @@ from mode import get_logger
 
 from pg_streaming_machine_learning.streams.batch import Batch, TopicPlace
 from pg_streaming_machine_learning.streams.ending import end_process
+from pg_streaming_machine_learning.streams.membership import Membership
 from pg_streaming_machine_learning.streams.positions import Positions
 from pg_streaming_machine_learning.streams.trimmed import TrimmedError
+from pg_streaming_machine_learning.streams.watchdog import CONSUMER, ticking
 
 __all__ = ["BatchConsumer", "BatchConsumerThread", "BatchTransport"]
 
@@ -43,6 +45,13 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         super().__post_init__()
         self._read_to: dict[TopicPlace, int] = {}
         self._seek_number = -1
+
+    async def on_start(self) -> None:
+        """Let the watchdog see whether this thread goes on, and whether the group hears from it."""
+        await super().on_start()
+        liveness = self.app.liveness  # type: ignore[attr-defined]
+        membership = Membership(self._ensure_consumer()._coordinator, liveness)
+        self.add_future(ticking(liveness, CONSUMER, membership.look))
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         """Read committed records only: Faust does so under `exactly_once` alone."""

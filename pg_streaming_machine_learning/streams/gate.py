@@ -11,8 +11,6 @@ __all__ = ["CommitGate"]
 class CommitGate:
     """What every commit passes; a rebalance shuts it and waits for those inside.
 
-    """What every commit passes; a rebalance shuts it and waits for those inside.
-
     `shuts` counts how often that was. So nobody who keeps to the group's rules is fenced in the middle of a
     commit, only who missed the rebalance.
 

@@ -18,8 +18,8 @@ class TrimmedError(TopicError):
         """Return the error of a partition that begins behind the position."""
         return cls(
             f"{begin - position} records of {place[0]}[{place[1]}] from offset {position} to {begin} were "
-            "deleted before they were read; nothing is skipped without being asked to: set ALLOW_HOLES to true "
-            "for one start, and keep the topic's records longer (retention.ms) than workers may be away"
+            "deleted before they were read; nothing is skipped without being asked to: set ALLOW_HOLES to "
+            "true for one start, and keep the topic's records longer (retention.ms) than workers may be away"
         )
 
     @classmethod

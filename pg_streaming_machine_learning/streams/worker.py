@@ -33,6 +33,7 @@ class Worker(faust.Worker):
         timer = threading.Timer(STOP_WITHIN_S, os._exit, (0,))
         timer.daemon = True
         self.app.gate.end()  # type: ignore[attr-defined]
+        self.app.liveness.end()  # type: ignore[attr-defined]
         timer.start()
         super()._schedule_shutdown(signal)
 
