@@ -7,6 +7,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -20,7 +21,7 @@ from pg_streaming_machine_learning.errors import ModelError
 from pg_streaming_machine_learning.learning.forest import AdaptiveRandomForest
 from pg_streaming_machine_learning.learning.standardized import Standardized
 
-__all__ = ["DEFAULT_MODEL", "FOREST_DEFAULTS", "ModelSpec", "create_model", "model_version"]
+__all__ = ["DEFAULT_MODEL", "FOREST_DEFAULTS", "ModelSpec", "create_model", "model_version", "versions"]
 
 DEFAULT_MODEL = "river.forest.ARFClassifier"
 
@@ -91,6 +92,11 @@ def model_version(generation: int = 1) -> str:
     back to a former state.
     """
     return f"{__version__}/river {river_version}/g{generation}"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what makes a model, by name."""
+    return {"package": __version__, "river": river_version, "python": platform.python_version()}
 
 
 def _find(path: str) -> type[base.Classifier]:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from uuid import uuid4
 
-from river.__version__ import __version__ as river_version
-
-from pg_streaming_machine_learning import __version__
 from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.learning.models import versions
 from pg_streaming_machine_learning.state.layout import CHUNK_BYTES, compress, slot_place, snapshot_records
 from pg_streaming_machine_learning.state.manifest import Manifest
 from pg_streaming_machine_learning.state.signing import Signer
@@ -106,7 +103,7 @@ class SnapshotWriter:
             chunks=-(-len(payload) // CHUNK_BYTES),
             size_bytes=len(payload),
             sha256=hashlib.sha256(payload).hexdigest(),
-            versions=_versions(),
+            versions={**versions(), "format": "1"},
             figures=engine.figures(),
         )
         signed = replace(manifest, signature=self._signer.sign(manifest.signed_bytes()))
@@ -116,12 +113,3 @@ class SnapshotWriter:
             Outgoing(self._topic, self._place[1], record.key, record.value)
             for record in snapshot_records(place, signed, payload)
         ]
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "package": __version__,
-        "river": river_version,
-        "python": platform.python_version(),
-        "format": "1",
-    }
