@@ -7,8 +7,7 @@ import functools
 import io
 import pickle
 from collections import defaultdict
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.learning.stored_classes import STORED_CLASSES
@@ -33,7 +32,7 @@ def dump_model(model: Any) -> bytes:
     """
     buffer = io.BytesIO()
     try:
-        _Writer(buffer, protocol=5).dump(model)
+        _Writer(buffer).dump(model)
     except Exception as error:  # what a class outside our hands makes of being stored
         raise SnapshotError(f"the model cannot be stored: {type(error).__name__}: {error}") from error
     data = buffer.getvalue()
@@ -87,7 +86,9 @@ def _as_known(found: functools.partial[Any]) -> tuple[Any, tuple[()]]:
 class _Writer(pickle.Pickler):
     """Writes the partial functions that are known by name."""
 
-    dispatch_table: ClassVar[Mapping[type, Any]] = {**copyreg.dispatch_table, functools.partial: _as_known}
+    def __init__(self, buffer: io.BytesIO) -> None:
+        super().__init__(buffer, protocol=5)
+        self.dispatch_table = {**copyreg.dispatch_table, functools.partial: _as_known}
 
 
 class _Loader(pickle.Unpickler):
