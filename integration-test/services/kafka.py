@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -29,8 +30,10 @@ _STOPPED_WITHIN_S = 20.0
 _PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxied},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
@@ -49,17 +52,37 @@ class Kafka:
     ----------
     version : str
         One of `VERSIONS`.
+    advertised_port : int, optional
+        Port of a proxy before the second listener, `proxied_port`: who asks there for brokers is told of the
+        proxy. The broker itself and those who ask at `bootstrap` are not behind it.
+    properties : mapping of str to str, optional
+        More of the broker's properties.
+    java_options : sequence of str
+        For the virtual machine.
     """
 
-    def __init__(self, version: str) -> None:
+    def __init__(
+        self,
+        version: str,
+        *,
+        advertised_port: int | None = None,
+        properties: Mapping[str, str] | None = None,
+        java_options: Sequence[str] = ("-Xmx512m",),
+    ) -> None:
         self.version = version
-        self._port, controller = _free_ports(2)
+        self._port, self.proxied_port, controller = _free_ports(3)
+        self._java_options = java_options
         self._folder = Path(tempfile.mkdtemp(prefix="pg-streaming-kafka-"))
         self._properties = self._folder / "server.properties"
-        self._properties.write_text(
-            _PROPERTIES.format(port=self._port, controller=controller, data=self._folder / "data"),
-            encoding="utf-8",
+        text = _PROPERTIES.format(
+            port=self._port,
+            proxied=self.proxied_port,
+            advertised=self.proxied_port if advertised_port is None else advertised_port,
+            controller=controller,
+            data=self._folder / "data",
         )
+        more = "".join(f"{name}={value}\n" for name, value in (properties or {}).items())
+        self._properties.write_text(text + more, encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -89,7 +112,7 @@ class Kafka:
         """Start it and wait until it answers."""
         with (self._folder / "output").open("ab") as output:
             self._process = subprocess.Popen(
-                self._java("-Xmx512m", "kafka.Kafka", str(self._properties)),
+                self._java(*self._java_options, "kafka.Kafka", str(self._properties)),
                 cwd=self._folder,
                 env=os.environ | {"LOG_DIR": str(self._folder)},
                 stdout=output,
@@ -97,13 +120,13 @@ class Kafka:
             )
         self._await_ready()
 
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        """Stop it with a signal; by force if it takes too long."""
+    def stop(self, number: int = signal.SIGTERM, within_s: float = _STOPPED_WITHIN_S) -> None:
+        """Stop it with a signal, SIGKILL as ``kill -9`` does; by force if it takes too long."""
         if self._process is None:
             return
         self._process.send_signal(number)
         try:
-            self._process.wait(_STOPPED_WITHIN_S)
+            self._process.wait(within_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -49,10 +49,22 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     show_default=True,
     help="... is above FACTOR times the host's median of the fault-free minutes.",
 )
-@click.option("--kill", is_flag=True, help="Kill the worker in the middle (kill -9) and start it again.")
+@click.option(
+    "--kill",
+    type=click.IntRange(min=0),
+    is_flag=False,
+    flag_value=1,
+    default=0,
+    help="Kill the worker (kill -9) so many times, spread over the run; once without a number.",
+)
 @click.option("--plain", is_flag=True, help="Lines of text instead of the live table.")
 @click.option("--hold", is_flag=True, help="At the end keep everything running until Ctrl-C, to look around.")
 @click.option("--save", type=_FILE, help="Write the predictions to a file, as JSON lines.")
+@click.option(
+    "--compare",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Compare the predictions, byte by byte, with a file of --save; exit code 1 if they differ.",
+)
 @click.option("--picture", type=_FILE, help="Draw the table in its most eventful moment to a file, as SVG.")
 @click.option("--log", type=_FILE, help="Append what the worker prints to a file.")
 @click.pass_context
@@ -63,12 +75,17 @@ def demo(ctx: click.Context, /, **options: Any) -> None:
     real worker, a process of its own, predicts bottlenecks; a live table shows predictions beside the truth.
     Needs no Kafka, no network and no root, and leaves nothing running.
 
+    `kill -9` the worker, by the pid that the table shows, as often as you like: it is started again, and its
+    predictions stay those of a run without. See it with --save, and then --compare.
+
     The worker takes settings such as MODEL and SEED from the environment, as always.
 
     \b
     Examples:
         pg-streaming-machine-learning demo
-        pg-streaming-machine-learning demo --kill --save predictions.jsonl
+        pg-streaming-machine-learning demo --kill 3
+        pg-streaming-machine-learning demo --save quiet.jsonl
+        pg-streaming-machine-learning demo --compare quiet.jsonl
         pg-streaming-machine-learning demo record my-recording --minutes 20
         pg-streaming-machine-learning demo --recording my-recording
         MODEL=river.linear_model.LogisticRegression pg-streaming-machine-learning demo

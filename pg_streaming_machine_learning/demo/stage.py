@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import tempfile
 import time
 from contextlib import ExitStack
@@ -16,11 +15,14 @@ from pg_streaming_machine_learning.demo.broker import EmbeddedBroker
 from pg_streaming_machine_learning.demo.encoding import WindowEncoder
 from pg_streaming_machine_learning.demo.ending import Ending
 from pg_streaming_machine_learning.demo.feed import Feed, PredictionReader
+from pg_streaming_machine_learning.demo.kills import Kills
 from pg_streaming_machine_learning.demo.options import DemoOptions
 from pg_streaming_machine_learning.demo.portrait import Portrait
 from pg_streaming_machine_learning.demo.registry import DemoRegistry
 from pg_streaming_machine_learning.demo.replay import Replay
 from pg_streaming_machine_learning.demo.revisions import RecordedWindows
+from pg_streaming_machine_learning.demo.saved import saved_line
+from pg_streaming_machine_learning.demo.supervisor import Supervisor
 from pg_streaming_machine_learning.demo.unread import Unread
 from pg_streaming_machine_learning.demo.worker import DemoWorker
 from pg_streaming_machine_learning.errors import DemoError
@@ -42,15 +44,31 @@ GROUP = "pg-streaming-machine-learning-demo"
 GRACE_S = 10
 IDLE_AFTER_S = 5
 
+SESSION_TIMEOUT_S = 4
+"""For so long a killed worker's partitions wait for it: nobody wants to watch that for long. The embedded broker
+takes 3 s to let somebody join, and forgets them if their session is shorter."""
+
+SNAPSHOT_EVERY_UPDATES = 2_000
+SNAPSHOT_EVERY_S = 3
+"""So that a start has little to read again, and the log's beginning, which the broker drops, is not needed."""
+
 STALL_S = 60.0
 """Without a prediction or a dead letter for so long, the demo gives up, seconds."""
 
 _FRAME_S = 0.12
-_LINES_OF_THE_WORKER = 6
+_QUIET_FRAMES = 5
 
 
 class Stage:
-    """Everything that runs, entered into a stack that takes it apart in the opposite order."""
+    """Everything that runs, entered into a stack that takes it apart in the opposite order.
+
+    Attributes
+    ----------
+    board : Board
+        What is known so far.
+    portrait : Portrait
+        The picture that shows most.
+    """
 
     def __init__(
         self, stack: ExitStack, windows: RecordedWindows, options: DemoOptions, started_s: float
@@ -62,9 +80,10 @@ class Stage:
         self._options = options
         self._environment = _environment(broker.bootstrap, registry.url, windows)
         log = options.log.absolute() if options.log is not None else directory / "worker.log"
-        self._worker = stack.enter_context(DemoWorker(self._environment, directory, log))
-        self._worker.start()
+        # Before the worker registers its own, so that every run has the same ids, and predictions the same bytes.
         key_id, value_id = asyncio.run(_register(registry.url))
+        self._supervisor = Supervisor(stack.enter_context(DemoWorker(self._environment, directory, log)))
+        self._supervisor.start()
         self._replay = Replay(
             windows,
             WindowEncoder(key_id, value_id, broker.partitions),
@@ -78,21 +97,35 @@ class Stage:
         self._reader = stack.enter_context(PredictionReader(registry.url))
         self._lines: list[str] = []
         self._changed_s = time.monotonic()
+        self._is_given_up = False
         self.portrait = Portrait()
         self.board = Board(windows.hosts, windows.start_ms, windows.end_ms, options.speed, started_s)
+        self._kills = Kills(options.kill, windows.start_ms, windows.end_ms)
+        self._replay.hold_at_ms = self._kills.hold_at_ms
         self._replay.start()
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether everything has come, or nothing more is to be expected."""
+        return self.board.is_complete or self._is_given_up
 
     def go_on(self) -> None:
         """Take in what is new, for a moment; kill the worker if its time has come."""
-        records = self._feed.take(_FRAME_S)
+        is_new = self._take_in()
         now_s = time.monotonic()
-        for record in records:
-            self._take(record, now_s)
         self._note_progress(now_s)
-        if self._options.kill and self.board.kills == 0 and self._is_half_done():
-            self.board.kills += 1
-            self._worker.start()
-        self._check(now_s, bool(records))
+        if self._kills.is_due(self._replay.predicted_to_ms):
+            self._supervisor.kill()
+            self._kills.done()
+            self._replay.hold_at_ms = self._kills.hold_at_ms
+        self._supervise()
+        self._check(now_s, is_new)
+
+    def finish(self) -> None:
+        """Take in what comes although everything was there: records that are one too many."""
+        quiet = 0
+        while quiet < _QUIET_FRAMES:
+            quiet = 0 if self._take_in() else quiet + 1
 
     def save(self) -> None:
         """Write predictions and picture to the files that were asked for."""
@@ -109,21 +142,37 @@ class Stage:
         console.print(f"  pg-streaming-machine-learning inspect {PREDICTIONS_TOPIC}", highlight=False)
         console.print("  pg-streaming-machine-learning dead-letters list\n", highlight=False)
         console.print("Ctrl-C ends it.")
-        while self._worker.exit_code is None:
+        while True:
             ending.check()
+            self._supervise()
             time.sleep(0.2)
+
+    def _take_in(self) -> bool:
+        """Take in what comes within a moment; say whether anything did."""
+        records = self._feed.take(_FRAME_S)
+        now_s = time.monotonic()
+        for record in records:
+            self._take(record, now_s)
+        return bool(records)
+
+    def _supervise(self) -> None:
+        """Start the worker again if it has ended."""
+        supervisor, board = self._supervisor, self.board
+        supervisor.look()
+        board.worker_pid = supervisor.pid
+        board.kills, board.restarts = supervisor.killed, supervisor.restarted
 
     def _take(self, record: InputRecord, now_s: float) -> None:
         if record.topic == DEAD_LETTERS_TOPIC:
             letter = DeadLetter.from_record(record)
             self.board.was_refused(letter.origin, letter.reason)
             return
-        prediction = self._reader.read(record)
-        if not self.board.predicted(prediction, record.value or b"", now_s):
+        prediction, value = self._reader.read(record), record.value or b""
+        if not self.board.predicted(prediction, value, now_s):
             return
         self._replay.predicted_to_ms = max(self._replay.predicted_to_ms, prediction.window_end_ms)
         if self._options.save is not None:
-            self._lines.append(json.dumps(prediction.to_dict(), default=str) + "\n")
+            self._lines.append(saved_line(prediction, value))
 
     def _note_progress(self, now_s: float) -> None:
         board, replay = self.board, self._replay
@@ -136,25 +185,19 @@ class Stage:
         elif board.expected is not None:
             board.phase = "all sent, waiting for the rest"
         elif board.predictions > 0:
-            board.phase = "predicting" if board.kills == 0 else "predicting, worker killed once"
-
-    def _is_half_done(self) -> bool:
-        return self._replay.predicted_to_ms >= (self.board.start_ms + self.board.end_ms) // 2
+            board.phase = "predicting"
 
     def _check(self, now_s: float, is_new: bool) -> None:
-        """Raise if the demo cannot come to its end."""
+        """Raise if the demo cannot come to its end; give up if only some of it is missing after kills."""
         if self._replay.error is not None:
             raise self._replay.error
-        if self._worker.exit_code is not None:
-            raise DemoError(f"the worker left with exit code {self._worker.exit_code}{self._last_words()}")
         if is_new:
             self._changed_s = now_s
-        if now_s - self._changed_s > STALL_S:
-            raise DemoError(f"nothing came from the worker for {STALL_S:g} s{self._last_words()}")
-
-    def _last_words(self) -> str:
-        lines = self._worker.last_lines(_LINES_OF_THE_WORKER)
-        return "".join(f"\n  worker: {line}" for line in lines)
+        if now_s - self._changed_s <= STALL_S:
+            return
+        if self.board.expected is None or self.board.kills + self.board.restarts == 0:
+            raise DemoError(f"nothing came from the worker for {STALL_S:g} s{self._supervisor.last_words()}")
+        self._is_given_up = True
 
 
 def _environment(bootstrap: str, registry_url: str, windows: RecordedWindows) -> dict[str, str]:
@@ -178,6 +221,9 @@ def _environment(bootstrap: str, registry_url: str, windows: RecordedWindows) ->
         "WINDOW_HOP_S": f"{windows.hop_ms // 1000}",
         "WINDOW_GRACE_S": f"{GRACE_S}",
         "IDLE_AFTER_S": f"{IDLE_AFTER_S}",
+        "SESSION_TIMEOUT_S": f"{SESSION_TIMEOUT_S}",
+        "SNAPSHOT_EVERY_UPDATES": f"{SNAPSHOT_EVERY_UPDATES}",
+        "SNAPSHOT_EVERY_S": f"{SNAPSHOT_EVERY_S}",
         "CHECK_CRCS": "false",
         "WEB_ENABLED": "false",
     }

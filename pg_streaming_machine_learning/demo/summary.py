@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from pg_streaming_machine_learning.demo.board import CONTESTANT_NAMES, Board
-from pg_streaming_machine_learning.demo.view import figures
+from pg_streaming_machine_learning.demo.comparison import Comparison
+from pg_streaming_machine_learning.demo.view import figures, times
 from pg_streaming_machine_learning.learning.evaluation import MODEL, SAME_AS_BEFORE
 
-__all__ = ["print_summary", "verdict"]
+__all__ = ["print_comparison", "print_summary", "print_try_next", "verdict"]
 
 _TRY_NEXT = (
-    ("pg-streaming-machine-learning demo --kill", "the worker is killed in the middle; nothing changes"),
+    ("pg-streaming-machine-learning demo --kill 3", "the worker is killed three times; nothing changes"),
+    ("pg-streaming-machine-learning demo --save quiet.jsonl", "keep the predictions, and then ..."),
+    (
+        "pg-streaming-machine-learning demo --compare quiet.jsonl",
+        "... `kill -9` the worker yourself, as often as you like",
+    ),
     ("pg-streaming-machine-learning demo --speed 0", "as fast as this machine can"),
     ("pg-streaming-machine-learning demo --hold", "look around with `inspect` and `dead-letters`"),
     ("MODEL=river.linear_model.LogisticRegression pg-streaming-machine-learning demo", "another model"),
@@ -24,11 +31,26 @@ _TRY_NEXT = (
 
 
 def print_summary(console: Console, board: Board, now_s: float) -> None:
-    """Print figures, a verdict in plain words, and what to try next."""
+    """Print figures and a verdict in plain words."""
     console.print()
     console.print(_table(board))
     for sentence in (*verdict(board), *_account(board, now_s)):
         console.print(sentence, markup=False, highlight=False)
+
+
+def print_comparison(console: Console, file: Path, comparison: Comparison) -> None:
+    """Print what differs from a run that was saved."""
+    console.print(
+        f"Compared with the {comparison.expected} predictions of {file}, byte by byte: "
+        f"{comparison.missing} missing, {comparison.doubled} doubled, {comparison.divergent} divergent, "
+        f"{comparison.unexpected} that it does not have.",
+        markup=False,
+        highlight=False,
+    )
+
+
+def print_try_next(console: Console) -> None:
+    """Print what else there is to see."""
     console.print("\nTry next:", markup=False)
     width = max(len(command) for command, _ in _TRY_NEXT)
     for command, what in _TRY_NEXT:
@@ -66,14 +88,28 @@ def _account(board: Board, now_s: float) -> list[str]:
         f"of {len(board.rows)} hosts; {_speed(board)}.",
         f"{board.dead_letters} of {board.bad_sent} bad records became dead letters: {refused or 'none'}.",
     ]
-    if board.kills:
-        lines.append(
-            f"The worker was killed in the middle; {board.repeated} predictions came again, "
-            f"{board.contradictions} of them with other contents."
-        )
-    elif board.contradictions:
-        lines.append(f"{board.contradictions} predictions came twice, with different contents: a defect.")
+    lines += _disturbances(board)
     lines.append(f"All in all {now_s - board.started_s:.0f} s.")
+    return lines
+
+
+def _disturbances(board: Board) -> list[str]:
+    """Return what became of the predictions in spite of kills, with what the embedded broker adds to it."""
+    lines = []
+    if board.kills or board.restarts:
+        asked = f", and asked for a new start {times(board.restarts)}" if board.restarts else ""
+        lines.append(f"The worker was killed {times(board.kills)}{asked}.")
+    if lines or board.repeated or board.letters_repeated or board.missing:
+        lines.append(
+            f"Predictions: {board.repeated} came twice, {len(board.contradicted)} with other contents, "
+            f"{board.missing} missing; dead letters: {board.letters_repeated} came twice."
+        )
+    if board.repeated or board.letters_repeated or board.missing:
+        lines.append(
+            "The embedded broker shows the records of a transaction although it was not committed: a worker killed "
+            "in the middle of one can leave them here. On a real Kafka a consumer with isolation.level "
+            "read_committed sees none of them."
+        )
     return lines
 
 

@@ -17,7 +17,7 @@ from rich.text import Text
 from pg_streaming_machine_learning.demo.board import CONTESTANT_NAMES, TRAIL, Board, HostRow
 from pg_streaming_machine_learning.learning.evaluation import MODEL, Score
 
-__all__ = ["WIDTH", "LinesView", "LiveView", "View", "create_view", "figures", "picture"]
+__all__ = ["WIDTH", "LinesView", "LiveView", "View", "create_view", "figures", "picture", "times"]
 
 WIDTH = 100
 """Columns of the table."""
@@ -112,6 +112,8 @@ def line(board: Board, now_s: float) -> str:
         f"{board.predictions} predictions ({board.predictions_per_s:.0f}/s),",
         f"{board.dead_letters} refused",
     ]
+    if board.worker_pid is not None:
+        words[-1] += f", worker {_worker_text(board)}"
     model = board.scores[MODEL]
     if model.samples:
         words.append(f"- model so far: kappa {model.kappa:.3f}, F1 {model.f1:.3f}")
@@ -223,7 +225,30 @@ def _progress(board: Board) -> Table:
     pace = f"at {board.speed:g} ×" if board.speed > 0 else "as fast as it goes"
     bar = ProgressBar(total=1.0, completed=board.share_replayed, width=40)
     row.add_row("replayed", bar, f"{done} of {clock(board.end_ms - board.start_ms)} recorded, {pace}")
+    if board.worker_pid is not None:
+        row.add_row("worker", _worker_text(board), f"kill -9 {board.worker_pid} if you like")
     return row
+
+
+def _worker_text(board: Board) -> str:
+    """Return the worker's process id, and what happened to those before it."""
+    words = [f"pid {board.worker_pid}"]
+    if board.kills:
+        words.append(f"killed {times(board.kills)}")
+    if board.restarts:
+        words.append(f"restarted {times(board.restarts)}")
+    return ", ".join(words)
+
+
+def times(count: int) -> str:
+    """Return how often something was, in words.
+
+    Examples
+    --------
+    >>> times(1), times(3)
+    ('once', '3 times')
+    """
+    return "once" if count == 1 else f"{count} times"
 
 
 def _counts(board: Board, now_s: float) -> Text:

@@ -1,8 +1,8 @@
 """Which classes a stored model may be made of: exactly these, by module and name.
 
-They are what the classifiers of river 0.26 turn out to hold after some thousand samples with drift, of those
-that can be built from parameters in JSON. Left out is what a stored model could misuse to run something of
-its own: `getattr`, `functools.partial`, `copy.deepcopy`. A model that needs one of these has no snapshots.
+They are what the classifiers of river 0.26 and 0.22 turn out to hold after some thousand samples with drift, of
+those that can be built from parameters in JSON. Left out is what a stored model could misuse to run something
+of its own: `getattr`, `functools.partial`, `copy.deepcopy`. A model that needs one of these has no snapshots.
 """
 
 from __future__ import annotations
@@ -33,6 +33,14 @@ _BY_MODULE: dict[str, tuple[str, ...]] = {
     "river._river_rust.drift": ("AdaptiveWindowing",),
     "river._river_rust.vectordict": ("VectorDict", "euclidean_distance_tuple"),
     "river.drift.adwin": ("ADWIN",),
+    # Up to river 0.22, for Python 3.10.
+    "river.drift.adwin_c": (
+        "AdaptiveWindowing",
+        "Bucket",
+        "__pyx_unpickle_AdaptiveWindowing",
+        "__pyx_unpickle_Bucket",
+    ),
+    "river.utils.vectordict": ("VectorDict", "__pyx_unpickle_VectorDict"),
     "river.dummy": ("NoChangeClassifier", "PriorClassifier"),
     "river.ensemble.streaming_random_patches": ("BaseSRPClassifier", "SRPClassifier"),
     "river.facto.ffm": ("FFMClassifier",),

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from pg_streaming_machine_learning.errors import PgStreamingError
@@ -19,6 +20,9 @@ logger = logging.getLogger(__name__)
 OTHERWISE = 70
 """Exit code for what is nobody's fault but ours."""
 
+LAST_WORDS_S = 5.0
+"""How long saying why may take: what stands still may hold the lock of the log, or not read a full pipe."""
+
 
 def end_process(error: BaseException, doing: str = "") -> NoReturn:
     """Say in one line why, and leave at once, from whatever thread.
@@ -29,6 +33,7 @@ def end_process(error: BaseException, doing: str = "") -> NoReturn:
     """
     is_ours = isinstance(error, PgStreamingError)
     code = error.exit_code if isinstance(error, PgStreamingError) else OTHERWISE
+    _leave_by_force(code)
     text = str(error) if is_ours else f"{type(error).__name__}: {error}"
     line = " ".join(f"{doing}: {text}".split()) if doing else text
     if logging.getLogger().handlers:
@@ -40,6 +45,14 @@ def end_process(error: BaseException, doing: str = "") -> NoReturn:
     for handler in logging.getLogger().handlers:
         handler.flush()
     os._exit(code)
+
+
+def _leave_by_force(code: int) -> None:
+    """Leave in a while, come what may."""
+    force = threading.Timer(LAST_WORDS_S, os._exit, (code,))
+    force.daemon = True
+    with suppress(RuntimeError):  # there may be no more threads to be had
+        force.start()
 
 
 @contextmanager

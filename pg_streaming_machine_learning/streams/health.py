@@ -58,8 +58,8 @@ class Health:
     stuck : str or None
         What stands still.
     loop_tick_age_s, consumer_tick_age_s, heartbeat_age_s : float or None
-        How long ago the event loop, the consumer's event loop and the group last gave a sign of life, seconds;
-        None if they never did.
+        How long ago the event loop, the consumer's event loop and the group last gave a sign of life,
+        seconds; None if they never did.
     assigned, restoring : list of str
         Names of partitions.
     restored : bool

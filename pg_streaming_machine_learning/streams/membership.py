@@ -17,8 +17,8 @@ class Membership:
     """Tells of each heartbeat that the group answered, and of the times in which none are sent.
 
     None are sent while joining: from the end of the revocation until the assignment is complete. That takes
-    as long as the slowest member of the group needs, up to the rebalance time-out. The group has heard from us
-    as well if it tells anything new: another generation, or that it does not know this member.
+    as long as the slowest member of the group needs, up to the rebalance time-out. The group has heard from
+    us as well if it tells anything new: another generation, or that it does not know this member.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The topics that are ours: one table of names, partitions, retention."""
+"""The topics that are ours: one table of names, partitions, how long records are kept."""
 
 from __future__ import annotations
 
@@ -9,10 +9,21 @@ from pg_streaming_machine_learning.config import Settings
 
 __all__ = ["OwnTopic", "own_topics"]
 
-FOR_EVER_MS = -1
 DAY_MS = 86_400_000
 SPARE_BYTES = 1_048_576
 """Room in a dead letter for headers, and for records refused because they are too large."""
+
+COMPACTED: Mapping[str, str] = {
+    "cleanup.policy": "compact",
+    # Only closed segments are compacted, and who takes a partition over reads all of it: they have to stay
+    # small.
+    "segment.bytes": "16777216",
+    "segment.ms": "3600000",
+    "min.cleanable.dirty.ratio": "0.1",
+    "delete.retention.ms": str(DAY_MS),
+    # Kafka's own default, which a chunk of a snapshot fits in; a broker may have been given less.
+    "max.message.bytes": "1048588",
+}
 
 
 @dataclass(frozen=True)
@@ -27,8 +38,8 @@ class OwnTopic:
         The setting the name comes from.
     partitions : int
         How many partitions it needs at least, and gets.
-    retention_ms : int
-        How long records are kept, milliseconds; -1 for ever.
+    retention_ms : int or None
+        How long records are kept, milliseconds; None if it is compacted, which keeps the last of each key.
     config : mapping of str to str
         What else it is made with.
     """
@@ -36,40 +47,41 @@ class OwnTopic:
     name: str
     setting: str
     partitions: int
-    retention_ms: int
+    retention_ms: int | None
     config: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_compacted(self) -> bool:
+        """Whether the last record of each key is kept, instead of all records for some time."""
+        return self.retention_ms is None
 
     @property
     def creation_config(self) -> dict[str, str]:
         """All it is made with, in Kafka's words."""
+        if self.retention_ms is None:
+            return {**COMPACTED, **self.config}
         return {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms), **self.config}
 
 
 def own_topics(settings: Settings) -> tuple[OwnTopic, ...]:
     """Return the topics of ours under the names that the settings give them.
 
-    The log is the state: it is kept for ever. Predictions are kept for a month, so that a worker which starts
-    finds out how far they were sent. Dead letters wait a month for somebody to look at them.
+    State and progress say how far everything was read, and what was learned from it. The log is read again
+    from the older of two snapshots, minutes back; a month of it is kept for a new generation of the model to
+    learn from. Predictions and dead letters wait a month for somebody to look at them.
+
+    What was written stays if a broker is lost, and writing goes on: with `REPLICATION_FACTOR` copies, all but
+    one have to be there.
     """
-    largest = settings.max_record_bytes + SPARE_BYTES
-    compacted = {
-        "cleanup.policy": "compact",
-        "segment.bytes": "16777216",
-        "segment.ms": "600000",
-        "min.cleanable.dirty.ratio": "0.1",
-    }
+    partitions = settings.log_partitions
+    copies = {"min.insync.replicas": str(max(1, settings.replication_factor - 1))}
+    unlimited = {"retention.bytes": "-1", **copies}
+    largest = {"max.message.bytes": str(settings.max_record_bytes + SPARE_BYTES), **copies}
+    month_ms = 30 * DAY_MS
     return (
-        OwnTopic(settings.state_topic, "STATE_TOPIC", settings.log_partitions, FOR_EVER_MS, compacted),
-        OwnTopic(settings.progress_topic, "PROGRESS_TOPIC", 1, FOR_EVER_MS, compacted),
-        OwnTopic(
-            settings.log_topic, "LOG_TOPIC", settings.log_partitions, FOR_EVER_MS, {"retention.bytes": "-1"}
-        ),
-        OwnTopic(settings.predictions_topic, "PREDICTIONS_TOPIC", settings.log_partitions, 30 * DAY_MS),
-        OwnTopic(
-            settings.dead_letters_topic,
-            "DEAD_LETTERS_TOPIC",
-            1,
-            30 * DAY_MS,
-            {"max.message.bytes": str(largest)},
-        ),
+        OwnTopic(settings.log_topic, "LOG_TOPIC", partitions, month_ms, unlimited),
+        OwnTopic(settings.predictions_topic, "PREDICTIONS_TOPIC", partitions, month_ms, copies),
+        OwnTopic(settings.dead_letters_topic, "DEAD_LETTERS_TOPIC", 1, month_ms, largest),
+        OwnTopic(settings.state_topic, "STATE_TOPIC", partitions, None, copies),
+        OwnTopic(settings.progress_topic, "PROGRESS_TOPIC", 1, None, copies),
     )

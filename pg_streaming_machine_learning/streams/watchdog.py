@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import threading
 import time
@@ -12,8 +13,11 @@ from pathlib import Path
 
 from pg_streaming_machine_learning.errors import StuckError
 from pg_streaming_machine_learning.streams.ending import end_process, ending_on_errors
+from pg_streaming_machine_learning.streams.last_resort import LastResort
 
 __all__ = ["CONSUMER", "HEARTBEAT", "LOOP", "Liveness", "Watchdog", "ticking"]
+
+logger = logging.getLogger(__name__)
 
 LOOP = "loop"
 CONSUMER = "consumer"
@@ -157,7 +161,8 @@ class Liveness:
 class Watchdog:
     """A thread that ends the process, exit code 75, when a part of it stands still.
 
-    It needs no event loop, so it works whatever they are blocked by, as long as other threads may run.
+    It needs no event loop, and so works whatever they are blocked by. It needs to run, which code in C may
+    forbid; on Linux, the system ends the process in that case.
 
     Parameters
     ----------
@@ -182,15 +187,28 @@ class Watchdog:
         self._every_s = min(1.0, liveness.stuck_after_s / LOOKS)
 
     def start(self) -> threading.Thread:
-        """Watch from now on, in a thread that keeps no process from ending."""
-        thread = threading.Thread(target=self.watch, name="watchdog", daemon=True)
+        """Watch from now on, in a thread that keeps no process from ending; called by who does the work."""
+        last_resort = None
+        try:
+            last_resort = LastResort(self._liveness.stuck_after_s + self._every_s)
+        except OSError as error:
+            logger.info("no watch over code outside Python: %s", error)
+        thread = threading.Thread(target=self.watch, args=(last_resort,), name="watchdog", daemon=True)
         thread.start()
         return thread
 
-    def watch(self) -> None:
-        """Look again and again until something stands still, then end the process; it blocks."""
+    def watch(self, last_resort: LastResort | None = None) -> None:
+        """Look again and again until something stands still, then end the process; it blocks.
+
+        Parameters
+        ----------
+        last_resort : LastResort, optional
+            Put off for as long as this thread may run.
+        """
         with ending_on_errors("watching the process"):
             while (stuck := self._liveness.look(self._every_s)) is None:
+                if last_resort is not None:
+                    last_resort.put_off()
                 self._pause(self._every_s)
             self._end(StuckError(stuck))
 
@@ -215,9 +233,9 @@ async def ticking(liveness: Liveness, part: str, also: Callable[[], None] | None
 
 
 def _place_of(thread: int) -> str:
-    """Return where a thread is just now, nothing if it is gone."""
+    """Return where a thread is just now, nothing if it is gone or is the one that asks."""
     frame = sys._current_frames().get(thread)
-    if frame is None:
+    if frame is None or thread == threading.get_ident():
         return ""
     code = frame.f_code
     return f" at {Path(code.co_filename).name}:{frame.f_lineno} in {code.co_name}"

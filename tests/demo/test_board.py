@@ -44,9 +44,10 @@ def test_a_prediction_that_comes_again_counts_once() -> None:
     first = prediction(1, 0.7, 1)
     assert shown.predicted(first, b"bytes", 101.0)
     assert not shown.predicted(first, bytes([*b"bytes"]), 102.0)
-    assert (shown.predictions, shown.repeated, shown.contradictions) == (1, 1, 0)
+    assert (shown.predictions, shown.repeated, shown.contradicted) == (1, 1, set())
     assert not shown.predicted(first, b"other", 103.0)
-    assert (shown.predictions, shown.repeated, shown.contradictions) == (1, 2, 1)
+    assert (shown.predictions, shown.repeated, shown.contradicted) == (1, 2, {first.id})
+    assert shown.values == {first.id: b"bytes"}
 
 
 def test_a_dead_letter_that_comes_again_counts_once() -> None:
@@ -55,6 +56,7 @@ def test_a_dead_letter_that_comes_again_counts_once() -> None:
     for origin in ("in[0]@1", "in[0]@2", "in[0]@1"):
         shown.was_refused(origin, "bad-label")
     assert (shown.dead_letters, dict(shown.refused)) == (2, {"bad-label": 2})
+    assert shown.letters_repeated == 1
 
 
 def test_it_scores_the_model_beside_the_rule_that_nothing_changes() -> None:
@@ -100,7 +102,11 @@ def test_it_is_complete_when_all_predictions_and_dead_letters_are_there() -> Non
     shown.bad_sent = 1
     shown.predicted(prediction(1, 0.1, 0), b"bytes", 101.0)
     assert not shown.is_complete
+    assert shown.missing == 0
+    shown.expected = 3
+    assert shown.missing == 2
     shown.expected = 1
+    assert shown.missing == 0
     assert not shown.is_complete
     shown.was_refused("in[0]@1", "bad-label")
     assert shown.is_complete

@@ -125,6 +125,25 @@ def test_it_is_held_back_by_predictions_that_do_not_come(
     assert time.monotonic() - started_s >= 2 * 0.3
 
 
+def test_it_does_not_pass_the_moment_it_is_held_at(
+    recording: Recording, bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps behind it trickle, until the owner lets go."""
+    monkeypatch.setattr(replaying, "HELD_STEP_S", 600.0)
+    windows = RecordedWindows(recording)
+    replay = replay_of(windows, bootstrap)
+    replay.hold_at_ms = windows.start_ms + 30_000
+    replay.start()
+    end_s = time.monotonic() + JOIN_S
+    while replay.replayed_to_ms < replay.hold_at_ms - 5_000:
+        assert time.monotonic() < end_s, "waited in vain"
+    assert replay.is_alive()
+    assert replay.replayed_to_ms <= replay.hold_at_ms
+    replay.hold_at_ms = None
+    replay.join(JOIN_S)
+    assert (replay.expected, replay.replayed_to_ms) == (22, windows.end_ms)
+
+
 def test_it_can_be_stopped(make_recording: Callable[..., Recording], bootstrap: str) -> None:
     """In the middle, at once; what was sent stays."""
     replay = replay_of(RecordedWindows(make_recording()), bootstrap, speed=1)

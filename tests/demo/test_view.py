@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from pg_streaming_machine_learning.demo.board import Board
-from pg_streaming_machine_learning.demo.summary import print_summary, verdict
+from pg_streaming_machine_learning.demo.comparison import Comparison
+from pg_streaming_machine_learning.demo.summary import (
+    print_comparison,
+    print_summary,
+    print_try_next,
+    verdict,
+)
 from pg_streaming_machine_learning.demo.view import LinesView, LiveView, clock, create_view, line, picture
 from pg_streaming_machine_learning.wire.prediction import BottleneckPrediction
 
@@ -83,6 +90,15 @@ def test_a_line_says_the_same_in_plain_letters() -> None:
     assert text.endswith("kappa 1.000, F1 1.000 - slow now: cart")
 
 
+def test_the_worker_can_be_killed_by_what_is_shown() -> None:
+    """Its process id, and how often those before it ended, in the table and in the lines."""
+    shown = board([0, 1], [0.1, 0.9])
+    shown.worker_pid, shown.kills, shown.restarts = 4711, 2, 1
+    words = " ".join(text_of(shown).split())
+    assert "worker pid 4711, killed 2 times, restarted once kill -9 4711 if you like" in words
+    assert "worker pid 4711, killed 2 times, restarted once" in line(shown, 112.0)
+
+
 @pytest.mark.parametrize(
     ("terminal", "plain", "kind"),
     [(True, False, LiveView), (True, True, LinesView), (False, False, LinesView)],
@@ -153,7 +169,51 @@ def test_the_summary_is_plain_text_without_a_terminal() -> None:
     assert text.isascii()
     assert "2 of 2 bad records became dead letters: bad-key 1, bad-label 1." in text
     assert "All in all 12 s." in text
-    assert "demo --kill" in text
+    assert "came twice" not in text
+
+
+def printed(print_it: Callable[[Console], None]) -> str:
+    """Return what is printed, one space between words."""
+    console = Console(file=io.TextIOWrapper(io.BytesIO(), "ascii"), width=100)
+    with console.capture() as capture:
+        print_it(console)
+    return " ".join(capture.get().split())
+
+
+def test_the_summary_says_what_kills_led_to() -> None:
+    """Three zeros are what is promised; the embedded broker is named only if there is something to explain."""
+    shown = board([0, 1], [0.1, 0.9])
+    shown.kills, shown.restarts = 3, 1
+    text = printed(lambda console: print_summary(console, shown, 112.0))
+    assert "The worker was killed 3 times, and asked for a new start once." in text
+    assert "Predictions: 0 came twice, 0 with other contents, 0 missing; dead letters: 0 came twice." in text
+    assert "embedded broker" not in text
+
+
+def test_the_summary_explains_what_came_twice() -> None:
+    """A record of a transaction that was not committed is seen on the embedded broker only."""
+    shown = board([0, 1], [0.1, 0.9])
+    shown.kills, shown.expected = 1, 3
+    shown.predicted(next(predictions([0], [0.1])), b"0", 111.0)
+    text = printed(lambda console: print_summary(console, shown, 112.0))
+    assert "Predictions: 1 came twice, 0 with other contents, 1 missing" in text
+    assert "The embedded broker shows the records of a transaction although it was not committed" in text
+
+
+def test_a_comparison_is_one_sentence() -> None:
+    """With the count of what it was compared with, so that four zeros mean something."""
+    comparison = Comparison(expected=4674, missing=1, doubled=2, divergent=3, unexpected=4)
+    assert printed(lambda console: print_comparison(console, Path("quiet.jsonl"), comparison)) == (
+        "Compared with the 4674 predictions of quiet.jsonl, byte by byte: 1 missing, 2 doubled, 3 divergent, "
+        "4 that it does not have."
+    )
+
+
+def test_what_to_try_next_are_commands() -> None:
+    """Each in a line of its own, to be copied."""
+    text = printed(print_try_next)
+    assert "pg-streaming-machine-learning demo --kill 3 the worker is killed three times" in text
+    assert "demo --compare quiet.jsonl" in text
 
 
 def test_clock() -> None:

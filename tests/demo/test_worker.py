@@ -67,6 +67,21 @@ def test_a_restart_is_another_process(worker: DemoWorker) -> None:
 
 
 @pytest.mark.slow
+def test_all_its_starts_share_a_key_for_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made for it, so that the user's own is neither used nor made; another run has another one."""
+    monkeypatch.setenv("SNAPSHOT_KEY", "the user's")
+    keys = []
+    for _ in range(2):
+        with DemoWorker(ENVIRONMENT, tmp_path, tmp_path / "worker.log") as worker:
+            for _ in range(2):
+                worker.start()
+                keys.append(psutil.Process(worker.pid).environ()["SNAPSHOT_KEY"])
+    assert keys[0] == keys[1] != keys[2] == keys[3]
+    assert "the user's" not in keys
+    assert len(keys[0]) == 64
+
+
+@pytest.mark.slow
 def test_it_leaves_when_the_demo_is_killed(tmp_path: Path) -> None:
     """Even `kill -9` of the demo, which runs no clean-up, leaves no worker behind."""
     script = f"""

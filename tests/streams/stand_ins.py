@@ -1,60 +1,174 @@
-"""What the tests of the Faust side share: a sink, a hand-moved clock, fetched records."""
+"""What the tests of the Faust side share: transactions in memory, a hand-moved clock, fetched records."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from pg_streaming_machine_learning.records.output import Output
+from pg_streaming_machine_learning.errors import (
+    Reason,
+    RefusedRecord,
+    RegistryUnavailable,
+    TransactionError,
+)
+from pg_streaming_machine_learning.records.input import InputRecord
+from pg_streaming_machine_learning.records.update import (
+    LogRecord,
+    Metric,
+    ProgressMark,
+    SourcePlace,
+    WindowUpdate,
+)
+from pg_streaming_machine_learning.state.layout import StateRecord
 from pg_streaming_machine_learning.streams.batch import Batch, TopicPlace
-from pg_streaming_machine_learning.streams.outlet import Header
 from pg_streaming_machine_learning.streams.positions import Positions
+from pg_streaming_machine_learning.streams.transactions import Outgoing
+from pg_streaming_machine_learning.wire.log import encode_mark, encode_update
+from tests.logs import fleet, merged
 
-__all__ = ["Clock", "ListOutlet", "ListedOffsets", "Record", "Sent", "batch_of", "positions_at", "run_on"]
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A record that left."""
-
-    output: Output
-    partition: int | None
-    headers: tuple[Header, ...]
+__all__ = [
+    "Clock",
+    "Cluster",
+    "LineSource",
+    "ListTransactions",
+    "ListedOffsets",
+    "Record",
+    "batch_of",
+    "encoded",
+    "fleet_log",
+    "opened",
+    "positions_at",
+    "run_on",
+    "until_done",
+]
 
 
 @dataclass
-class ListOutlet:
-    """Keeps what is sent in a list; it is stored at once or, with `holds_back`, when `store` is called."""
+class ListTransactions:
+    """Keeps the transactions of a writer in a list.
 
-    sent: list[Sent] = field(default_factory=list)
+    A transaction is committed at once or, with `holds_back`, when `commit_held` is called. With an `error` it
+    fails, and with `is_fenced`, which the opening of a successor sets, every other one as well.
+    """
+
+    name: str = "writer"
+    cluster: Cluster | None = None
+    committed: list[list[Outgoing]] = field(default_factory=list)
     holds_back: bool = False
-    waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    error: TransactionError | None = None
+    is_open: bool = False
+    is_fenced: bool = False
+    is_closed: bool = False
+    held: list[tuple[list[Outgoing], asyncio.Future[None]]] = field(default_factory=list)
 
-    async def send(
-        self, output: Output, partition: int | None = None, headers: Sequence[Header] = ()
-    ) -> Awaitable[Any]:
-        """Take a record."""
-        self.sent.append(Sent(output, partition, tuple(headers)))
-        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def open(self) -> None:
+        """Become the only writer under the name."""
+        if self.cluster is not None:
+            self.cluster.fence(self)
+        self.is_open = True
+
+    async def commit(self, records: Sequence[Outgoing]) -> None:
+        """Take a transaction."""
+        assert self.is_open, f"{self.name} writes before it was opened"
+        assert not self.is_closed, f"{self.name} writes after it was closed"
         if self.holds_back:
-            self.waiting.append(stored)
-        else:
-            stored.set_result(None)
-        return stored
+            released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.held.append((list(records), released))
+            await released
+            return
+        self._write(records)
 
-    def store(self) -> None:
-        """Let everything held back be stored."""
-        for stored in self.waiting:
-            stored.set_result(None)
-        self.waiting.clear()
+    def close(self) -> None:
+        """Write nothing more."""
+        self.is_closed = True
 
-    def fail(self, error: Exception) -> None:
-        """Let everything held back fail."""
-        for stored in self.waiting:
-            stored.set_exception(error)
-        self.waiting.clear()
+    def commit_held(self) -> None:
+        """Let what is held back come to its end, also where nobody waits for it any more."""
+        for records, released in self.held:
+            try:
+                self._write(records)
+            except TransactionError as error:
+                if not released.done():
+                    released.set_exception(error)
+            else:
+                if not released.done():
+                    released.set_result(None)
+        self.held.clear()
+
+    def records(self, topic: str | None = None) -> list[Outgoing]:
+        """Return all that was committed, or what of it went to a topic."""
+        return [
+            record
+            for transaction in self.committed
+            for record in transaction
+            if topic is None or record.topic == topic
+        ]
+
+    def _write(self, records: Sequence[Outgoing]) -> None:
+        if self.is_fenced:
+            raise TransactionError(f"transactions of {self.name!r} failed (_FENCED)")
+        if self.error is not None:
+            raise self.error
+        self.committed.append(list(records))
+        if self.cluster is not None:
+            self.cluster.append(records)
+
+
+@dataclass
+class Cluster:
+    """Topics in memory, written by transactions.
+
+    `begin` has the first offsets of partitions that lost records; `steps` what was done, in order. `when_read`
+    is called when state is read, in the thread in which it is.
+    """
+
+    topics: dict[TopicPlace, list[Outgoing]] = field(default_factory=dict)
+    begin: dict[TopicPlace, int] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+    writers: dict[str, ListTransactions] = field(default_factory=dict)
+    when_read: Callable[[], None] = lambda: None
+
+    def transactions(self, name: str) -> ListTransactions:
+        """Return transactions under a name, not opened yet."""
+        return ListTransactions(name, self)
+
+    def fence(self, writer: ListTransactions) -> None:
+        """Let a writer be the only one under its name."""
+        self.steps.append(f"open {writer.name}")
+        former = self.writers.get(writer.name)
+        if former is not None:
+            former.is_fenced = True
+        self.writers[writer.name] = writer
+
+    def append(self, records: Iterable[Outgoing]) -> None:
+        """Add records to their partitions."""
+        for record in records:
+            self.topics.setdefault((record.topic, record.partition), []).append(record)
+
+    def put(self, place: TopicPlace, key: bytes | None, value: bytes | None) -> None:
+        """Add a record to a partition."""
+        self.append([Outgoing(*place, key, value)])
+
+    def records(self, topic: str, partition: int = 0) -> list[Outgoing]:
+        """Return the records of a partition."""
+        return self.topics.get((topic, partition), [])
+
+    def read_state(self, topic: str, partition: int) -> list[StateRecord]:
+        """Return the last value of each key."""
+        self.steps.append(f"read {topic}[{partition}]")
+        self.when_read()
+        values = {record.key or b"": record.value for record in self.records(topic, partition)}
+        return [StateRecord(key, value) for key, value in values.items()]
+
+    async def beginnings(self, places: Iterable[TopicPlace]) -> Mapping[TopicPlace, int]:
+        """Return the first offsets."""
+        return {place: self.begin.get(place, 0) for place in places}
+
+    async def ends(self, places: Iterable[TopicPlace]) -> Mapping[TopicPlace, int]:
+        """Return the offsets after the last."""
+        return {place: self.begin.get(place, 0) + len(self.records(*place)) for place in places}
 
 
 @dataclass(frozen=True)
@@ -85,7 +199,6 @@ class ListedOffsets:
 
     begin: Mapping[TopicPlace, int]
     end: Mapping[TopicPlace, int]
-    known: Mapping[TopicPlace, int | None] = field(default_factory=dict)
 
     async def beginnings(self, places: Iterable[TopicPlace]) -> Mapping[TopicPlace, int]:
         """Return the first offsets."""
@@ -95,9 +208,53 @@ class ListedOffsets:
         """Return the offsets after the last."""
         return {place: self.end[place] for place in places}
 
-    async def committed(self, places: Iterable[TopicPlace]) -> Mapping[TopicPlace, int | None]:
-        """Return the committed offsets."""
-        return {place: self.known.get(place) for place in places}
+
+@dataclass
+class LineSource:
+    """A source of lines ``host start``; ``bad`` is refused, and an outage can be made."""
+
+    name: str = "lines"
+    outages: int = 0
+    outage_at: int | None = None
+    asked: list[int] = field(default_factory=list)
+
+    async def updates(self, record: InputRecord) -> list[WindowUpdate]:
+        """Return an update for each line."""
+        self.asked.append(record.offset)
+        if self.outages > 0 or record.offset == self.outage_at:
+            self.outages, self.outage_at = max(0, self.outages - 1), None
+            raise RegistryUnavailable("refused")
+        text = (record.value or b"").decode()
+        if text == "bad":
+            raise RefusedRecord(Reason.BAD_FRAMING, "found 'bad'")
+        return [
+            WindowUpdate(
+                SourcePlace(record.topic, record.partition, record.offset, index),
+                line.split()[0],
+                Metric("CPU", "UTILIZATION", "PERCENT"),
+                int(line.split()[1]),
+                tuple(float(number) for number in range(11)),
+                None,
+            )
+            for index, line in enumerate(text.splitlines())
+        ]
+
+
+def encoded(record: LogRecord) -> bytes:
+    """Return a record of the log as bytes."""
+    return encode_mark(record) if isinstance(record, ProgressMark) else encode_update(record)
+
+
+def fleet_log() -> list[bytes]:
+    """Return a log that leads to predictions, some of its records to several."""
+    partitions = [list(records) for records in fleet(["a", "b"], windows=12, seed=5).partitions]
+    return [encoded(record) for record in merged(partitions, random.Random(1))]
+
+
+def opened(transactions: ListTransactions) -> ListTransactions:
+    """Return transactions after they were opened."""
+    asyncio.run(transactions.open())
+    return transactions
 
 
 def positions_at(offsets: Mapping[TopicPlace, int]) -> Positions:
@@ -118,3 +275,8 @@ async def run_on() -> None:
     """Let everything that is underway go as far as it can."""
     for _ in range(100):
         await asyncio.sleep(0)
+
+
+async def until_done(task: asyncio.Task[None]) -> None:
+    """Wait for a task to end, however it ends."""
+    await asyncio.wait([task])

@@ -1,17 +1,14 @@
-"""The agents hand each batch on, in order, and pass over partitions that are not used."""
+"""The agents put each batch into its lane, in order, and what is done forever ends with the application."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 
-from pg_streaming_machine_learning.streams.agents import engine_agent, forever
-from pg_streaming_machine_learning.streams.assignment import Assignment
+from pg_streaming_machine_learning.streams.agents import batch_agent, forever
 from pg_streaming_machine_learning.streams.batch import Batch
-from pg_streaming_machine_learning.streams.marks import MarkSchedule
-from tests.streams.stand_ins import ListedOffsets, batch_of, positions_at
-
-SPARE = ("log", 3)
+from pg_streaming_machine_learning.streams.lanes import Lanes
+from tests.streams.stand_ins import run_on
 
 
 async def stream_of(*batches: Batch) -> AsyncIterator[Batch]:
@@ -20,22 +17,36 @@ async def stream_of(*batches: Batch) -> AsyncIterator[Batch]:
         yield batch
 
 
-def test_batches_of_unused_partitions_are_passed_over() -> None:
-    """They are done as they are read, so that nobody believes the worker is behind."""
-    positions = positions_at({SPARE: 5})
+def test_each_batch_comes_into_its_lane_in_order() -> None:
+    """The agent takes the next one without waiting for the work: another partition's may be behind it."""
+    one = [Batch(("input", 0), base, base + 1, [], 1) for base in range(3)]
+    two = [Batch(("input", 1), base, base + 1, [], 1) for base in range(2)]
+    begun: list[Batch] = []
 
-    def no_host(*_: object) -> object:
-        raise AssertionError("an unused partition gets no engine")
+    async def never_done(batch: Batch) -> None:
+        begun.append(batch)
+        await asyncio.Event().wait()
 
-    offsets = ListedOffsets({SPARE: 0}, {SPARE: 5})
-    assignment = Assignment("log", 1, positions, MarkSchedule(1), offsets, no_host, no_host)  # type: ignore[arg-type]
-    learn = engine_agent(assignment, positions)
-    asyncio.run(learn(stream_of(batch_of(positions, SPARE, [b"x", b"y"], base=5))))  # type: ignore[arg-type]
-    assert positions.next(SPARE) == 7
+    async def done_at_once(batch: Batch) -> None:
+        begun.append(batch)
+
+    async def run() -> None:
+        hand_on = batch_agent(Lanes(never_done))
+        await hand_on(stream_of(one[0], one[1], two[0]))
+        await run_on()
+        assert begun == [one[0], two[0]]
+        begun.clear()
+        hand_on = batch_agent(Lanes(done_at_once))
+        await hand_on(stream_of(one[0], two[0], one[1], two[1], one[2]))
+        await run_on()
+        assert [batch for batch in begun if batch in one] == one
+        assert [batch for batch in begun if batch in two] == two
+
+    asyncio.run(run())
 
 
 def test_what_is_done_forever_ends_when_the_application_stops() -> None:
-    """Afterwards there is no producer to send with."""
+    """Afterwards there is no consumer to ask."""
     done: list[int] = []
 
     async def work() -> None:

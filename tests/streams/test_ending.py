@@ -67,3 +67,12 @@ def test_being_cancelled_is_no_error() -> None:
     code, output = run("asyncio.current_task().cancel(); await asyncio.sleep(1)")
     assert code == 0
     assert output.endswith("went on\n")
+
+
+def test_a_process_whose_log_is_blocked_ends_without_a_word() -> None:
+    """Another thread holds the lock of the log's handler, for as long as it stands still."""
+    held = (
+        "threading.Thread(target=logging.getLogger().handlers[0].acquire).start(); "
+        'raise BrokerUnreachable("no broker")'
+    )
+    assert run(held, "logged") == (3, "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pg_streaming_machine_learning.records.update import InputPartition, ProgressMark
 from pg_streaming_machine_learning.streams.marks import MarkSchedule, Progress
 from pg_streaming_machine_learning.windows.watermark import WatermarkTracker
@@ -20,13 +22,49 @@ def behind(_: InputPartition) -> bool:
     return False
 
 
+def told(
+    marks: MarkSchedule, now_s: float, is_read_to_end: Callable[[InputPartition], bool]
+) -> list[Progress]:
+    """Return what is told now, in the order in which it is."""
+    first, then = marks.due(now_s, is_read_to_end)
+    return [*first, *then]
+
+
 def test_a_partition_taken_over_is_told_at_once() -> None:
     """Engines hold the watermark back for it from then on."""
     marks = MarkSchedule(idle_after_s=10)
-    marks.take(TWO, now_s=0)
-    marks.take(ONE, now_s=0)
-    assert marks.due(0, ended) == [Progress(ONE, None, False), Progress(TWO, None, False)]
-    assert marks.due(0, ended) == []
+    marks.take(TWO, None, now_s=0)
+    marks.take(ONE, None, now_s=0)
+    assert told(marks, 0, ended) == [Progress(ONE, None, False), Progress(TWO, None, False)]
+    assert told(marks, 0, ended) == []
+
+
+def test_a_partition_taken_over_goes_on_at_the_event_time_of_its_former_owner() -> None:
+    """That it is active is told first, how far it has come only then; zero is a time.
+
+    ::
+
+        former owner read 500      this one: nothing   100 (a revision)   900
+        told                       None      500       500                900
+    """
+    marks = MarkSchedule(idle_after_s=10)
+    marks.take(ONE, 500, now_s=0)
+    marks.take(TWO, 0, now_s=0)
+    assert marks.due(0, ended) == ([Progress(ONE, None, False), Progress(TWO, None, False)], [])
+    assert marks.due(1, ended) == ([], [Progress(ONE, 500, False), Progress(TWO, 0, False)])
+    marks.read(ONE, 100, now_s=1)
+    assert marks.due(2, ended) == ([], [])
+    marks.read(ONE, 900, now_s=2)
+    assert marks.due(2, ended) == ([], [Progress(ONE, 900, False)])
+
+
+def test_a_partition_taken_over_in_silence_becomes_idle_by_itself() -> None:
+    """Its former owner may have read all there will ever be."""
+    marks = MarkSchedule(idle_after_s=10)
+    marks.take(ONE, 500, now_s=0)
+    told(marks, 0, ended)
+    told(marks, 1, ended)
+    assert told(marks, 10, ended) == [Progress(ONE, 500, True)]
 
 
 def test_at_most_one_mark_a_second() -> None:
@@ -39,86 +77,86 @@ def test_at_most_one_mark_a_second() -> None:
         told      None              200
     """
     marks = MarkSchedule(idle_after_s=10)
-    marks.take(ONE, now_s=0)
-    marks.due(0, ended)
+    marks.take(ONE, None, now_s=0)
+    told(marks, 0, ended)
     marks.read(ONE, 100, now_s=0.2)
-    assert marks.due(0.3, ended) == []
+    assert told(marks, 0.3, ended) == []
     marks.read(ONE, 200, now_s=0.5)
-    assert marks.due(1.0, ended) == [Progress(ONE, 200, False)]
+    assert told(marks, 1.0, ended) == [Progress(ONE, 200, False)]
 
 
 def test_event_time_is_the_greatest_read() -> None:
     """Revisions of older windows, and bad records (None), do not take it back. Zero is a time."""
     marks = MarkSchedule(idle_after_s=10)
-    marks.take(ONE, now_s=0)
-    marks.due(0, ended)
+    marks.take(ONE, None, now_s=0)
+    told(marks, 0, ended)
     marks.read(ONE, 0, now_s=0)
-    assert marks.due(1, ended) == [Progress(ONE, 0, False)]
+    assert told(marks, 1, ended) == [Progress(ONE, 0, False)]
     marks.read(ONE, 300, now_s=0)
     marks.read(ONE, 100, now_s=0)
     marks.read(ONE, None, now_s=0)
-    assert marks.due(5, ended) == [Progress(ONE, 300, False)]
+    assert told(marks, 5, ended) == [Progress(ONE, 300, False)]
 
 
 def test_idle_needs_both_silence_and_the_end() -> None:
     """A partition that is behind is not idle, however long its records are being handled."""
     marks = MarkSchedule(idle_after_s=10)
-    marks.take(ONE, now_s=0)
-    marks.due(0, ended)
+    marks.take(ONE, None, now_s=0)
+    told(marks, 0, ended)
     marks.read(ONE, 100, now_s=1)
-    assert marks.due(1, behind) == [Progress(ONE, 100, False)]
-    assert marks.due(10.9, ended) == []
-    assert marks.due(11, behind) == [Progress(ONE, 100, False)]
-    assert marks.due(12, ended) == [Progress(ONE, 100, True)]
+    assert told(marks, 1, behind) == [Progress(ONE, 100, False)]
+    assert told(marks, 10.9, ended) == []
+    assert told(marks, 11, behind) == [Progress(ONE, 100, False)]
+    assert told(marks, 12, ended) == [Progress(ONE, 100, True)]
     marks.read(ONE, 200, now_s=13)
-    assert marks.due(13, ended) == [Progress(ONE, 100, False)]
-    assert marks.due(14, ended) == [Progress(ONE, 200, False)]
+    assert told(marks, 13, ended) == [Progress(ONE, 100, False)]
+    assert told(marks, 14, ended) == [Progress(ONE, 200, False)]
 
 
 def test_bad_records_alone_do_not_keep_a_partition_active() -> None:
     """It would hold the watermark back for as long as somebody writes nonsense."""
     marks = MarkSchedule(idle_after_s=10)
-    marks.take(ONE, now_s=0)
-    marks.due(0, ended)
+    marks.take(ONE, None, now_s=0)
+    told(marks, 0, ended)
     marks.read(ONE, None, now_s=9)
-    assert marks.due(10, ended) == [Progress(ONE, None, True)]
+    assert told(marks, 10, ended) == [Progress(ONE, None, True)]
 
 
 def test_unchanged_progress_is_told_again() -> None:
     """The log tells passing time by it."""
     marks = MarkSchedule(idle_after_s=10)
-    marks.take(ONE, now_s=0)
-    marks.due(0, behind)
+    marks.take(ONE, None, now_s=0)
+    told(marks, 0, behind)
     marks.read(ONE, 100, now_s=0)
-    marks.due(1, behind)
-    assert marks.due(10.9, behind) == []
-    assert marks.due(11, behind) == [Progress(ONE, 100, False)]
-    assert marks.due(16, behind) == []
+    told(marks, 1, behind)
+    assert told(marks, 10.9, behind) == []
+    assert told(marks, 11, behind) == [Progress(ONE, 100, False)]
+    assert told(marks, 16, behind) == []
 
 
 def test_partitions_lost_are_forgotten() -> None:
     """Someone else speaks for them."""
     marks = MarkSchedule(idle_after_s=10)
-    marks.take(ONE, now_s=0)
-    marks.take(TWO, now_s=0)
+    marks.take(ONE, None, now_s=0)
+    marks.take(TWO, None, now_s=0)
     marks.keep_only({TWO})
     marks.read(ONE, 100, now_s=0)
-    assert marks.due(0, ended) == [Progress(TWO, None, False)]
+    assert told(marks, 0, ended) == [Progress(TWO, None, False)]
 
 
 def test_partitions_that_wake_are_told_first() -> None:
     """Before the progress of another, which would close windows that the woken one has updates for."""
     marks = MarkSchedule(idle_after_s=10)
-    marks.take(ONE, now_s=0)
-    marks.take(TWO, now_s=0)
-    marks.due(0, ended)
+    marks.take(ONE, None, now_s=0)
+    marks.take(TWO, None, now_s=0)
+    told(marks, 0, ended)
     marks.read(TWO, 100, now_s=0)
     marks.read(ONE, 100, now_s=5)
-    assert marks.due(10, ended) == [Progress(ONE, 100, False), Progress(TWO, 100, True)]
+    assert told(marks, 10, ended) == [Progress(ONE, 100, False), Progress(TWO, 100, True)]
     marks.read(ONE, 900, now_s=12)
     marks.read(TWO, 800, now_s=12)
-    assert marks.due(12, ended) == [Progress(TWO, 100, False), Progress(ONE, 900, False)]
-    assert marks.due(13, ended) == [Progress(TWO, 800, False)]
+    assert marks.due(12, ended) == ([Progress(TWO, 100, False)], [Progress(ONE, 900, False)])
+    assert told(marks, 13, ended) == [Progress(TWO, 800, False)]
 
 
 def test_partitions_with_a_backlog_hold_each_other_back_though_both_were_idle() -> None:
@@ -136,28 +174,11 @@ def test_partitions_with_a_backlog_hold_each_other_back_though_both_were_idle() 
         tracker.update(ProgressMark(partition, 2, 100, True, 0))
     assert tracker.watermark_ms == 150
     for partition, event_ms in ((ONE, 900), (TWO, 200)):
-        marks.take(partition, now_s=0)
+        marks.take(partition, None, now_s=0)
         marks.read(partition, event_ms, now_s=0)
     for now_s in (0, 1):
-        for each in marks.due(now_s, behind):
+        for each in told(marks, now_s, behind):
             tracker.update(ProgressMark(each.input, 2, each.event_ms, each.idle, 100_000))
             assert tracker.watermark_ms is not None
             assert tracker.watermark_ms <= 200
     assert tracker.watermark_ms == 200
-
-
-def test_what_was_told_covers_what_was_read() -> None:
-    """Until something newer is read that was not told yet."""
-    marks = MarkSchedule(idle_after_s=10)
-    marks.take(ONE, now_s=0)
-    assert marks.told() == []
-    marks.due(0, ended)
-    assert marks.told() == [ONE]
-    marks.read(ONE, 100, now_s=0.5)
-    assert marks.told() == []
-    marks.due(0.5, ended)
-    assert marks.told() == []
-    marks.due(1, ended)
-    assert marks.told() == [ONE]
-    marks.read(ONE, 50, now_s=1.5)
-    assert marks.told() == [ONE]

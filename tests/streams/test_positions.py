@@ -86,12 +86,10 @@ def test_kafka_is_told_what_moved() -> None:
     assert positions.untold() == {PLACE: 6}
 
 
-def test_kafka_is_not_told_more_than_is_held() -> None:
-    """Positions of inputs are told as far as their progress was; they are read on from where they are."""
+def test_what_is_told_of_a_partition_that_was_lost_is_forgotten() -> None:
+    """It may come back with the same position, which Kafka has to hear again."""
     positions = positions_at({PLACE: 5})
-    positions.hold({PLACE: 5})
-    positions.done(PLACE, 9)
+    positions.told({PLACE: 5})
+    positions.keep_only([])
+    positions.take({PLACE: 5})
     assert positions.untold() == {PLACE: 5}
-    assert positions.next(PLACE) == 9
-    positions.hold({PLACE: 8, ("lost", 0): 3})
-    assert positions.untold() == {PLACE: 8}

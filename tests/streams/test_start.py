@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient
 
 from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.demo.broker import EmbeddedBroker
@@ -22,10 +20,10 @@ from pg_streaming_machine_learning.errors import (
     TopicError,
 )
 from pg_streaming_machine_learning.streams import start
-from pg_streaming_machine_learning.streams.start import NotYet, check_start, check_topics, patiently
-from tests.streams.stand_ins import Clock
+from pg_streaming_machine_learning.streams.start import check_start
+from pg_streaming_machine_learning.streams.topics import own_topics
 
-OURS = ("pg-streaming-samples", "pg-streaming-predictions", "pg-streaming-dead-letters")
+OURS = tuple(topic.name for topic in own_topics(Settings()))
 INPUT = "pg-streaming-labeled-data"
 
 
@@ -64,45 +62,6 @@ def run(settings: Settings, registry: ListedRegistry) -> start.Started:
     return asyncio.run(check_start(settings, registry))
 
 
-def patient(failures: int, timeout_s: float) -> tuple[str, list[float]]:
-    """Try something that fails so often; return what came of it and the pauses."""
-    clock, pauses, attempts = Clock(), [], 0
-
-    async def pause(seconds: float) -> None:
-        pauses.append(seconds)
-        clock.now_s += seconds
-
-    async def attempt() -> str:
-        nonlocal attempts
-        attempts += 1
-        if attempts <= failures:
-            raise NotYet(TopicError(f"attempt {attempts}"))
-        return "there"
-
-    return asyncio.run(patiently(attempt, timeout_s, monotonic=clock, pause=pause)), pauses
-
-
-def test_what_is_there_is_not_waited_for() -> None:
-    """No pause."""
-    assert patient(0, 60) == ("there", [])
-
-
-def test_pauses_grow_and_each_attempt_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
-    """Up to five seconds."""
-    with caplog.at_level(logging.WARNING):
-        assert patient(6, 60) == ("there", [0.5, 1.0, 2.0, 4.0, 5.0, 5.0])
-    assert [record.getMessage() for record in caplog.records][:2] == [
-        "waiting, 60 s left: attempt 1",
-        "waiting, 60 s left: attempt 2",
-    ]
-
-
-def test_the_last_error_is_raised_when_time_is_over() -> None:
-    """The last pause ends at the deadline, and one more attempt is made."""
-    with pytest.raises(TopicError, match=r"^attempt 4$"):
-        patient(100, 3)
-
-
 def test_all_is_there(settings: Settings) -> None:
     """The id of the registered schema comes back."""
     registry = ListedRegistry()
@@ -136,10 +95,9 @@ def test_our_topics_missing_and_not_to_be_made(settings: Settings) -> None:
 
 def test_too_few_partitions_are_not_waited_for(settings: Settings) -> None:
     """They do not become more by waiting. Exit code 4."""
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
     expected = r"^topic 'pg-streaming-samples' has 4 partitions, expected at least 5 \(LOG_PARTITIONS\)"
     with pytest.raises(TopicError, match=expected) as caught:
-        check_topics(admin, replace(settings, log_partitions=5))
+        run(replace(settings, log_partitions=5, start_timeout_s=3600), ListedRegistry())
     assert_helps(caught.value, 4, "LOG_PARTITIONS")
 
 

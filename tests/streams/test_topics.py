@@ -2,24 +2,61 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pg_streaming_machine_learning.config import Settings
-from pg_streaming_machine_learning.streams.topics import own_topics
+from pg_streaming_machine_learning.state.layout import CHUNK_BYTES
+from pg_streaming_machine_learning.streams.topics import DAY_MS, OwnTopic, own_topics
 
 
-def test_log_and_predictions_have_the_same_partitions_and_the_log_is_kept() -> None:
-    """Predictions go to the partition number of their cause; the log is the state."""
-    log, predictions, dead_letters = own_topics(Settings(log_partitions=3))
-    assert (log.name, log.partitions, log.retention_ms) == ("pg-streaming-samples", 3, -1)
-    assert log.creation_config == {
-        "cleanup.policy": "delete",
-        "retention.ms": "-1",
-        "retention.bytes": "-1",
+def topics(settings: Settings) -> dict[str, OwnTopic]:
+    """Return the topics by the settings that name them."""
+    return {topic.setting: topic for topic in own_topics(settings)}
+
+
+def test_what_belongs_together_has_the_same_partition_number() -> None:
+    """Predictions and state go to the partition of their cause; dead letters and progress are few."""
+    ours = topics(Settings(log_partitions=3))
+    assert {setting: (topic.name, topic.partitions) for setting, topic in ours.items()} == {
+        "LOG_TOPIC": ("pg-streaming-samples", 3),
+        "PREDICTIONS_TOPIC": ("pg-streaming-predictions", 3),
+        "DEAD_LETTERS_TOPIC": ("pg-streaming-dead-letters", 1),
+        "STATE_TOPIC": ("pg-streaming-state", 3),
+        "PROGRESS_TOPIC": ("pg-streaming-progress", 1),
     }
-    assert (predictions.name, predictions.partitions) == ("pg-streaming-predictions", 3)
-    assert (dead_letters.name, dead_letters.partitions) == ("pg-streaming-dead-letters", 1)
+
+
+def test_the_log_is_kept_for_a_month_whatever_its_size() -> None:
+    """A new generation of the model learns from it."""
+    assert topics(Settings())["LOG_TOPIC"].creation_config == {
+        "cleanup.policy": "delete",
+        "retention.ms": str(30 * DAY_MS),
+        "retention.bytes": "-1",
+        "min.insync.replicas": "1",
+    }
+
+
+@pytest.mark.parametrize("setting", ["STATE_TOPIC", "PROGRESS_TOPIC"])
+def test_of_state_and_progress_the_last_word_is_kept(setting: str) -> None:
+    """They are compacted in small pieces: who takes a partition over reads all there is."""
+    topic = topics(Settings())[setting]
+    assert topic.is_compacted
+    config = topic.creation_config
+    assert config["cleanup.policy"] == "compact"
+    assert int(config["segment.bytes"]) == 16 * 1024 * 1024
+    assert float(config["min.cleanable.dirty.ratio"]) == 0.1
+    assert int(config["delete.retention.ms"]) == DAY_MS
+    assert int(config["max.message.bytes"]) >= CHUNK_BYTES + 100_000
 
 
 def test_dead_letters_have_room_for_what_is_too_large() -> None:
     """A record refused for its length is kept as well, unless it is far too long."""
-    _, _, dead_letters = own_topics(Settings(max_record_bytes=5_000_000))
+    dead_letters = topics(Settings(max_record_bytes=5_000_000))["DEAD_LETTERS_TOPIC"]
     assert int(dead_letters.creation_config["max.message.bytes"]) > 5_000_000
+
+
+@pytest.mark.parametrize(("copies", "needed"), [(1, "1"), (2, "1"), (3, "2"), (5, "4")])
+def test_writing_goes_on_without_one_of_the_brokers(copies: int, needed: str) -> None:
+    """What was written is in all copies but one, in every topic."""
+    ours = own_topics(Settings(replication_factor=copies))
+    assert {topic.creation_config["min.insync.replicas"] for topic in ours} == {needed}
