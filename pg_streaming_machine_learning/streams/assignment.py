@@ -176,9 +176,12 @@ class Assignment:
             logger.info("partitions assigned %s", " ".join(_name(place) for place in new))
         self._restoring = set()
         self._gate.open(shuts)
-        for owner in list(self._owned.values()):
-            if isinstance(owner, EngineHost) and self._gate.is_open:
-                await owner.begin()
+        for place in new:
+            host = self.host(place)
+            if host is not None:
+                # In its lane, since it may have to commit, and nothing may wait for that here: the gate opens
+                # for nobody until the next call has come.
+                self.lanes.run(place, f"beginning with {_name(place)}", host.begin)
 
     def remind(self) -> None:
         """Say again, now and then, which partitions stand still."""

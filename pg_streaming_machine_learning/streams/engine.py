@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -100,7 +99,6 @@ class EngineHost:
         self._monotonic = monotonic
         self._taken_s = monotonic()
         self._committed_s = -EMPTY_EVERY_S
-        self._one_at_a_time = asyncio.Lock()
         self._is_busy = False
 
     @property
@@ -110,9 +108,8 @@ class EngineHost:
 
     async def begin(self) -> None:
         """Check the state at once if there is nothing to read again."""
-        async with self._one_at_a_time:
-            if self._is_replaying and self._recovered.position >= self._emitted_to:
-                await self._meet()
+        if self._is_replaying and self._recovered.position >= self._emitted_to:
+            await self._meet()
 
     def close(self) -> None:
         """Give the partition up; work underway stops at the next step, and the engine is thrown away."""
@@ -133,10 +130,6 @@ class EngineHost:
         RuntimeError
             If the batch before was not finished: the engine stopped between two states.
         """
-        async with self._one_at_a_time:
-            await self._take(batch)
-
-    async def _take(self, batch: Batch) -> None:
         if self._is_busy:
             raise RuntimeError(f"engine of {self._name} was left in the middle of a batch")
         new = self._positions.new_records(batch)
@@ -218,7 +211,6 @@ class EngineHost:
     async def _write(self, outputs: list[Outgoing], end: int, *, with_snapshot: bool) -> None:
         """Write a transaction; its last record is the progress."""
         records = list(outputs)
-        began_s = self._monotonic()
         if with_snapshot:
             records += await self._snapshots.records(self.engine, end)
         progress = EngineProgress(
@@ -234,8 +226,6 @@ class EngineHost:
                 return
             await self._outlet.transactions.commit(records)
         self._committed_s = self._monotonic()
-        if with_snapshot:
-            self._snapshots.written(self._committed_s - began_s)
 
     def _report_late(self) -> None:
         """Log the late updates of a batch in one line, with the one that was latest."""

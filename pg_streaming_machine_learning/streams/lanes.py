@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 from pg_streaming_machine_learning.streams.batch import Batch, TopicPlace
 from pg_streaming_machine_learning.streams.ending import ending_on_errors
 
 __all__ = ["Lanes"]
+
+_Job = tuple[str, Callable[[], Awaitable[None]]]
 
 FULL = 4
 """Batches waiting in a lane from which on no more of its partition are fetched."""
@@ -28,16 +31,19 @@ class Lanes:
 
     def __init__(self, work: Callable[[Batch], Awaitable[None]]) -> None:
         self._work = work
-        self._waiting: dict[TopicPlace, asyncio.Queue[Batch]] = {}
+        self._waiting: dict[TopicPlace, asyncio.Queue[_Job]] = {}
         self._tasks: dict[TopicPlace, asyncio.Task[None]] = {}
 
     def put(self, batch: Batch) -> None:
         """Add a batch to the lane of its partition."""
-        place = batch.place
+        self.run(batch.place, f"working on {batch}", partial(self._work, batch))
+
+    def run(self, place: TopicPlace, doing: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Add something else to the lane of a partition: it is done before the batches that come later."""
         if place not in self._tasks:
             self._waiting[place] = asyncio.Queue()
-            self._tasks[place] = asyncio.create_task(self._drive(self._waiting[place]))
-        self._waiting[place].put_nowait(batch)
+            self._tasks[place] = asyncio.create_task(_drive(self._waiting[place]))
+        self._waiting[place].put_nowait((doing, work))
 
     def is_full(self, place: TopicPlace) -> bool:
         """Say whether a lane has enough to do."""
@@ -51,8 +57,9 @@ class Lanes:
             self._tasks.pop(place).cancel()
             del self._waiting[place]
 
-    async def _drive(self, waiting: asyncio.Queue[Batch]) -> None:
-        while True:
-            batch = await waiting.get()
-            with ending_on_errors(f"working on {batch}"):
-                await self._work(batch)
+
+async def _drive(waiting: asyncio.Queue[_Job]) -> None:
+    while True:
+        doing, work = await waiting.get()
+        with ending_on_errors(doing):
+            await work()

@@ -44,8 +44,8 @@ class SnapshotWriter:
         Which snapshot the next one is.
     schedule : SnapshotSchedule
         When one is due.
-    now : callable
-        The wall clock, seconds.
+    monotonic, now : callable
+        Passing time and the wall clock, seconds.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class SnapshotWriter:
         number: int,
         schedule: SnapshotSchedule,
         *,
+        monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.schedule = schedule
@@ -67,6 +68,7 @@ class SnapshotWriter:
         self._signer = signer
         self._max_bytes = max_bytes
         self._number = number
+        self._monotonic = monotonic
         self._now = now
 
     async def records(self, engine: Engine, position: int) -> list[Outgoing]:
@@ -79,15 +81,14 @@ class SnapshotWriter:
         position : int
             Where reading the log goes on with it.
         """
+        began_s = self._monotonic()
         try:
             return await asyncio.to_thread(self._records, engine, position)
         except SnapshotError as error:
             logger.warning("no snapshot of %s[%d]@%d: %s", *self._place, position, error)
             return []
-
-    def written(self, cost_s: float) -> None:
-        """Note that the records were committed, or that there were none, and what it took, seconds."""
-        self.schedule.taken(cost_s)
+        finally:
+            self.schedule.taken(self._monotonic() - began_s)
 
     def _records(self, engine: Engine, position: int) -> list[Outgoing]:
         payload = compress(engine.snapshot())
