@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -77,6 +78,8 @@ class KafkaOwners:
         Makes the transactions of a name.
     read_state : callable
         Reads a partition of the state topic or of the progress topic.
+    monotonic : callable
+        Passing time, seconds.
 
     Attributes
     ----------
@@ -94,6 +97,8 @@ class KafkaOwners:
         offsets: Offsets,
         open_transactions: OpenTransactions,
         read_state: ReadState,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.predictions: PredictionOutput | None = None
         self.dead_letters = DeadLetters(settings.dead_letters_topic)
@@ -105,6 +110,7 @@ class KafkaOwners:
         self._offsets = offsets
         self._open_transactions = open_transactions
         self._read_state = read_state
+        self._monotonic = monotonic
 
     async def engine(self, place: TopicPlace) -> tuple[EngineHost, int]:
         """Return the host of a partition of the log, its state recovered, and where to read on."""
@@ -130,6 +136,7 @@ class KafkaOwners:
             raise TrimmedError.hole(place, recovered.position - recovered.hole, begin)
         for note in recovered.notes:
             logger.warning("%s[%d]: %s", *place, note)
+        every = SnapshotSettings(settings.snapshot_every_updates, settings.snapshot_every_s)
         writer = SnapshotWriter(
             place,
             settings.application_id,
@@ -137,10 +144,14 @@ class KafkaOwners:
             self._signer,
             settings.snapshot_max_bytes,
             recovered.snapshot_number,
-            SnapshotSchedule(SnapshotSettings(settings.snapshot_every_updates, settings.snapshot_every_s)),
+            SnapshotSchedule(every, monotonic=self._monotonic),
+            monotonic=self._monotonic,
         )
         outlet = EngineOutlet(transactions, self.predictions, settings.state_topic)
-        host = EngineHost(place, recovered, outlet, writer, self._shared.positions, self._shared.gate)
+        shared = self._shared
+        host = EngineHost(
+            place, recovered, outlet, writer, shared.positions, shared.gate, monotonic=self._monotonic
+        )
         return host, recovered.position
 
     async def routers(self, places: Sequence[TopicPlace]) -> Mapping[TopicPlace, RoutedPartition]:
@@ -191,6 +202,7 @@ class KafkaOwners:
             shared.positions,
             shared.marks,
             shared.gate,
+            monotonic=self._monotonic,
         )
         return router, position, progress.event_ms
 
