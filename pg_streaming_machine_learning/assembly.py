@@ -109,6 +109,7 @@ def _look_before_start(app: Application, settings: Settings, registry: Registry,
             started = await check_start(settings, registry)
         encoder = AvroEncoder(BottleneckPrediction, started.schema_id)
         owners.predictions = PredictionOutput(settings.predictions_topic, encoder)
+        owners.progress_partitions = started.progress_partitions
         if started.dead_letter_bytes is not None:
             owners.dead_letters.limit_bytes = started.dead_letter_bytes
 

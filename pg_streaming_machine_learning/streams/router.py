@@ -56,14 +56,15 @@ class RouterOutlet:
         Where updates and marks go.
     dead_letters : DeadLetters
         Makes the records of what is refused.
-    progress_topic : str
-        Where the router's own progress goes, partition 0.
+    progress_topic, progress_partition : str, int
+        Where the router's own progress goes.
     """
 
     log_topic: str
     log_partitions: int
     dead_letters: DeadLetters
     progress_topic: str
+    progress_partition: int
 
 
 class Router:
@@ -191,7 +192,8 @@ class Router:
 
     def _progress(self, end: int, event_ms: int | None) -> Outgoing:
         value = RouterProgress(end, event_ms).to_bytes()
-        return Outgoing(self._outlet.progress_topic, 0, router_key(*self._place), value)
+        outlet = self._outlet
+        return Outgoing(outlet.progress_topic, outlet.progress_partition, router_key(*self._place), value)
 
     async def _decode(self, record: InputRecord, refusals: list[Outgoing]) -> list[WindowUpdate]:
         """Return a record's updates, however long the registry takes; a refused one has none."""

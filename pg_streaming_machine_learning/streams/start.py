@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.errors import RegistryError, RegistryUnavailable, RegistryUnreachable
 from pg_streaming_machine_learning.streams.patience import NotYet, patiently
-from pg_streaming_machine_learning.streams.topic_checks import check_topics
+from pg_streaming_machine_learning.streams.topic_checks import check_topics, partitions_of
 from pg_streaming_machine_learning.wire.codec import schema_of
 from pg_streaming_machine_learning.wire.prediction import BottleneckPrediction
 
@@ -42,10 +42,13 @@ class Started:
         Id of the schema of the predictions.
     dead_letter_bytes : int or None
         The largest record the topic of the dead letters takes, None if the broker does not tell.
+    progress_partitions : int
+        How many partitions the progress topic has.
     """
 
     schema_id: int
     dead_letter_bytes: int | None
+    progress_partitions: int
 
 
 async def check_start(settings: Settings, registry: StartRegistry) -> Started:
@@ -63,10 +66,13 @@ async def check_start(settings: Settings, registry: StartRegistry) -> Started:
 
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
     dead_letter_bytes = await patiently(lambda: asyncio.to_thread(check_topics, admin, settings), left_s())
+    progress_partitions = await patiently(
+        lambda: asyncio.to_thread(partitions_of, admin, settings.progress_topic), left_s()
+    )
     logger.info("topics are there broker=%s", settings.bootstrap_servers)
     schema_id = await patiently(lambda: _prediction_schema(settings, registry), left_s())
     logger.info("registry is there predictions_schema_id=%d", schema_id)
-    return Started(schema_id, dead_letter_bytes)
+    return Started(schema_id, dead_letter_bytes, progress_partitions)
 
 
 async def _prediction_schema(settings: Settings, registry: StartRegistry) -> int:

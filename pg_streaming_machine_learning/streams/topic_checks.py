@@ -15,7 +15,7 @@ from pg_streaming_machine_learning.errors import BrokerUnreachable, TopicError
 from pg_streaming_machine_learning.streams.patience import NotYet
 from pg_streaming_machine_learning.streams.topics import DAY_MS, OwnTopic, own_topics
 
-__all__ = ["FoundTopic", "check_topic", "check_topics", "doubts"]
+__all__ = ["FoundTopic", "check_topic", "check_topics", "doubts", "partitions_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +81,23 @@ def check_topics(admin: AdminClient, settings: Settings) -> int | None:
             logger.warning("topic %r %s", topic.name, doubt)
     limit = configs[settings.dead_letters_topic].get("max.message.bytes")
     return None if limit is None else int(limit)
+
+
+def partitions_of(admin: AdminClient, topic: str) -> int:
+    """Return how many partitions a topic has that is there; it blocks.
+
+    Raises
+    ------
+    NotYet
+        If the broker does not tell.
+    """
+    try:
+        found = admin.list_topics(topic, timeout=ANSWER_S).topics[topic]
+    except KafkaException as error:
+        raise NotYet(BrokerUnreachable(f"no broker tells of topic {topic!r}: {error}")) from error
+    if not found.partitions:
+        raise NotYet(TopicError(f"topic {topic!r} does not show its partitions yet"))
+    return len(found.partitions)
 
 
 def doubts(topic: OwnTopic, found: FoundTopic, brokers: int) -> Iterator[str]:
@@ -189,7 +206,7 @@ def _make(admin: AdminClient, settings: Settings, missing: list[OwnTopic]) -> No
     wanted = [
         NewTopic(
             topic.name,
-            num_partitions=topic.partitions,
+            num_partitions=topic.made_with or topic.partitions,
             replication_factor=settings.replication_factor,
             config=topic.creation_config,
         )

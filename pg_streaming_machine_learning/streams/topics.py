@@ -25,6 +25,9 @@ COMPACTED: Mapping[str, str] = {
     "max.message.bytes": "1048588",
 }
 
+PROGRESS_PARTITIONS = 16
+"""So that routers seldom share one: its reader waits for the transactions that others have open there."""
+
 
 @dataclass(frozen=True)
 class OwnTopic:
@@ -37,11 +40,13 @@ class OwnTopic:
     setting : str
         The setting the name comes from.
     partitions : int
-        How many partitions it needs at least, and gets.
+        How many partitions it needs at least.
     retention_ms : int or None
         How long records are kept, milliseconds; None if it is compacted, which keeps the last of each key.
     config : mapping of str to str
         What else it is made with.
+    made_with : int
+        How many partitions it gets if it is missing; 0 if as many as it needs.
     """
 
     name: str
@@ -49,6 +54,7 @@ class OwnTopic:
     partitions: int
     retention_ms: int | None
     config: Mapping[str, str] = field(default_factory=dict)
+    made_with: int = 0
 
     @property
     def is_compacted(self) -> bool:
@@ -83,5 +89,5 @@ def own_topics(settings: Settings) -> tuple[OwnTopic, ...]:
         OwnTopic(settings.predictions_topic, "PREDICTIONS_TOPIC", partitions, month_ms, copies),
         OwnTopic(settings.dead_letters_topic, "DEAD_LETTERS_TOPIC", 1, month_ms, largest),
         OwnTopic(settings.state_topic, "STATE_TOPIC", partitions, None, copies),
-        OwnTopic(settings.progress_topic, "PROGRESS_TOPIC", 1, None, copies),
+        OwnTopic(settings.progress_topic, "PROGRESS_TOPIC", 1, None, copies, PROGRESS_PARTITIONS),
     )

@@ -152,7 +152,7 @@ class Liveness:
                 more = f" and {sign.longer_s:g} for joining" if is_joining else ""
                 where = "" if part == HEARTBEAT else _place_of(sign.thread)
                 return (
-                    f"{says} for {still_s:.0f} s{where}, expected at most {self.stuck_after_s:g} "
+                    f"{says} for {still_s:.3g} s{where}, expected at most {self.stuck_after_s:g} "
                     f"(STUCK_AFTER_S){more}"
                 )
         return None
