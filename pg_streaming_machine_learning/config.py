@@ -283,12 +283,20 @@ def _shown(value: object, *, is_secret: bool = False) -> str:
     return re.sub(r"//[^/@\s]*@", "//***@", text)
 
 
+def _without_password(value: object) -> str:
+    return re.sub(r"//[^/@\s]*@", "//***@", repr(value))
+
+
+def _secret_names() -> list[str]:
+    return [_name(one) for one in fields(Settings) if not one.repr]
+
+
 def _read(one: Field[Any], value: object) -> Any:
     """Return a setting's value as its type."""
     try:
         return one.metadata["parse"](value)
     except (ValueError, KeyError, TypeError) as error:
-        shown = re.sub(r"//[^/@\s]*@", "//***@", repr(value)) if one.repr else "not shown"
+        shown = _without_password(value) if one.repr else "not shown"
         raise SettingsError(f"{_name(one)} is {shown}, expected {one.metadata['expected']}") from error
 
 
@@ -314,7 +322,7 @@ def _refuse_near_misses(found: Mapping[str, object], where: str) -> None:
         cutoff = _NEARLY if len(name) > _SHORT else _NEARLY_IF_SHORT
         nearest = difflib.get_close_matches(name.upper(), names, n=1, cutoff=cutoff)
         if nearest and nearest[0] not in found:
-            value = re.sub(r"//[^/@\s]*@", "//***@", repr(found[name]))
+            value = "not shown" if nearest[0] in _secret_names() else _without_password(found[name])
             raise SettingsError(
                 f"{name} in {where} is {value}, but there is no such setting, expected {nearest[0]}"
             )

@@ -19,6 +19,7 @@ import math
 import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pg_streaming_machine_learning.errors import SnapshotError
@@ -26,7 +27,7 @@ from pg_streaming_machine_learning.learning.evaluation import MODEL, Evaluation
 from pg_streaming_machine_learning.learning.learner import Learner
 from pg_streaming_machine_learning.learning.models import ModelSpec
 from pg_streaming_machine_learning.learning.sample import create_sample
-from pg_streaming_machine_learning.records.prediction import LateUpdate, Prediction
+from pg_streaming_machine_learning.records.prediction import LateUpdate, Prediction, Sample
 from pg_streaming_machine_learning.records.snapshot import pack, read_state, unpack, write_state
 from pg_streaming_machine_learning.records.update import LogRecord, Metric, ProgressMark, WindowUpdate
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
@@ -216,14 +217,14 @@ class Engine:
             self._learner.learn(sample)
         self._closed += 1
         self._probe = dict(sample.features)
-        self._chain = hashlib.sha256(self._chain + _essence(prediction)).digest()
+        self._chain = hashlib.sha256(self._chain + _essence(sample, prediction)).digest()
         return prediction
 
     def fingerprint(self) -> str:
         """Return 32 hexadecimal digits that are the same for the same state, and hardly for another.
 
-        They are of everything predicted so far (but for the release that predicted it), of what has been
-        read, and of what the model says now about the last sample. It takes one prediction.
+        They are of every sample and its prediction so far (but for the release that predicted it), of what
+        has been read, and of what the model says now about the last sample. It takes one prediction.
         """
         state = [self._watermark.snapshot(), self._places.snapshot(), struct.pack(">q", len(self._store))]
         counts = struct.pack(">4q", self._updates, self._repeated, self._late, self._closed)
@@ -243,12 +244,11 @@ class Engine:
         SnapshotError
             If the bytes are no snapshot of an engine with this model and this release of river.
         """
-        parts = unpack(snapshot)
-        try:
+        with _telling_what_is_missing():
+            parts = unpack(snapshot)
             self._learner.restore(parts["learner"])
             self.evaluation.restore(parts["evaluation"])
-        except KeyError as error:
-            raise SnapshotError(f"snapshot has no part {error}, expected those of an engine") from error
+        self._probe = {}  # of a sample this model may never have met
 
     def figures(self) -> dict[str, float]:
         """Return what the model has seen and how well it does, by name; what is undefined is left out."""
@@ -306,16 +306,14 @@ class Engine:
         SnapshotError
             If the bytes are no snapshot of an engine, or of one with another configuration.
         """
-        parts = unpack(data)
-        try:
+        with _telling_what_is_missing():
+            parts = unpack(data)
             self._restore_own(parts["engine"])
             self._watermark.restore(parts["watermark"])
             self._store.restore(parts["store"])
             self._places.restore(parts["places"])
             self._learner.restore(parts["learner"])
             self.evaluation.restore(parts["evaluation"])
-        except KeyError as error:
-            raise SnapshotError(f"snapshot has no part {error}, expected those of an engine") from error
 
     def _restore_own(self, data: bytes) -> None:
         """Take on what belongs to no part."""
@@ -335,15 +333,30 @@ class Engine:
         return json.dumps(dataclasses.asdict(self.config), sort_keys=True, default=repr)
 
 
-def _essence(prediction: Prediction) -> bytes:
-    """Return what a prediction says, without the release that says it, as bytes."""
+@contextmanager
+def _telling_what_is_missing() -> Iterator[None]:
+    """Have whatever damaged state leads to end as one error."""
+    try:
+        yield
+    except SnapshotError:
+        raise
+    except KeyError as error:
+        raise SnapshotError(f"snapshot has no part {error}, expected those of an engine") from error
+    except (AttributeError, TypeError, ValueError, struct.error) as error:
+        raise SnapshotError(f"state of the engine is damaged: {type(error).__name__}: {error}") from error
+
+
+def _essence(sample: Sample, prediction: Prediction) -> bytes:
+    """Return what was predicted and of what, without the release that did it, as bytes."""
     numbers = struct.pack(
         ">4qdq",
-        prediction.window.start_ms,
-        prediction.window.end_ms,
-        -1 if prediction.label is None else prediction.label,
+        sample.window.start_ms,
+        sample.window.end_ms,
+        -1 if sample.label is None else sample.label,
         prediction.samples_learned,
         prediction.probability,
         prediction.predicted_class,
     )
-    return numbers + repr((prediction.host, [str(metric) for metric in prediction.metrics])).encode()
+    # The repr of a float has all its bits, and a model that has seen little says the same of anything.
+    metrics = [str(metric) for metric in sample.metrics]
+    return numbers + repr((sample.host, metrics, list(sample.features.items()))).encode()

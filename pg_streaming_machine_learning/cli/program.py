@@ -10,6 +10,8 @@ from pg_streaming_machine_learning import __version__
 from pg_streaming_machine_learning.cli.dead_letters import dead_letters
 from pg_streaming_machine_learning.cli.demo import demo
 from pg_streaming_machine_learning.cli.inspect import inspect
+from pg_streaming_machine_learning.cli.reset import reset
+from pg_streaming_machine_learning.cli.snapshot import snapshot
 from pg_streaming_machine_learning.cli.worker import worker
 from pg_streaming_machine_learning.errors import PgStreamingError
 
@@ -56,8 +58,13 @@ def main() -> None:
     Look at what comes out, and at what was refused:
         pg-streaming-machine-learning inspect pg-streaming-predictions
         pg-streaming-machine-learning dead-letters list
+
+    \b
+    Keep a state of the model, go back to it, or begin anew:
+        pg-streaming-machine-learning snapshot list
+        pg-streaming-machine-learning reset --generation
     """  # noqa: D301
 
 
-for _command in (worker, demo, inspect, dead_letters):
+for _command in (worker, demo, inspect, dead_letters, snapshot, reset):
     main.add_command(_command)

@@ -18,10 +18,10 @@ _ANSWER_S = 10.0
 class EmbeddedBroker:
     """A broker for the demo and for tests; use it as a context.
 
-    It keeps about 5 MiB of each partition and drops what is older, makes topics when they are first used and
-    refuses to make them on request, refuses commits during a rebalance, compacts nothing, and runs transactions
-    without what they are for: readers see their records before the commit and after an abort, and an older writer
-    is not fenced. So what it shows of a worker that is killed is close to a real broker, but no proof.
+    It keeps about 5 MiB of each partition and drops what is older, compacts nothing, makes topics when they
+    are first used and refuses to make them on request, and refuses commits during a rebalance. It runs
+    transactions without what they are for: readers see records before the commit and after an abort, and
+    an older writer is not fenced. What it shows of a worker that is killed is no proof.
 
     Parameters
     ----------

@@ -41,9 +41,9 @@ class Kills:
 
     @property
     def hold_at_ms(self) -> int | None:
-        """Event time that must not be passed before the next one, so that none comes too late; None after all.
+        """Event time that must not be passed before the next one, so that none is left out; None after all.
 
-        It is half way from the next kill to the one after it: the worker has something to do when it is killed.
+        It is half way from the next kill to the one after: the worker has something to do when it is killed.
         """
         return None if self._done >= self._count else self._at_ms(3)
 

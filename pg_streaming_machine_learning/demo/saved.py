@@ -37,15 +37,19 @@ def load_values(file: Path) -> dict[str, bytes]:
     DemoError
         If the file cannot be read, or was not saved by ``demo --save``.
     """
-    values: dict[str, bytes] = {}
     try:
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-            fields = json.loads(line)
-            values[str(fields["id"])] = base64.b64decode(fields[VALUE], validate=True)
+        lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DemoError(f"{file} cannot be read: {error}") from error
+    return dict(_read(file, number, line) for number, line in enumerate(lines, start=1))
+
+
+def _read(file: Path, number: int, line: str) -> tuple[str, bytes]:
+    """Return id and value of a line."""
+    try:
+        fields = json.loads(line)
+        return str(fields["id"]), base64.b64decode(fields[VALUE], validate=True)
     except (ValueError, KeyError, TypeError) as error:
         raise DemoError(
             f"line {number} of {file} is no saved prediction ({error!r}), expected a file of demo --save"
         ) from error
-    return values

@@ -45,15 +45,15 @@ GRACE_S = 10
 IDLE_AFTER_S = 5
 
 SESSION_TIMEOUT_S = 4
-"""For so long a killed worker's partitions wait for it: nobody wants to watch that for long. The embedded broker
-takes 3 s to let somebody join, and forgets them if their session is shorter."""
+"""For so long a killed worker's partitions wait for it: nobody wants to watch that for long. The embedded
+broker takes 3 s to let somebody join, and forgets them if their session is shorter."""
 
 SNAPSHOT_EVERY_UPDATES = 2_000
 SNAPSHOT_EVERY_S = 3
-"""So that a start has little to read again, and the log's beginning, which the broker drops, is not needed."""
+"""So that a start has little to read again, and not what the broker has dropped."""
 
 STALL_S = 60.0
-"""Without a prediction or a dead letter for so long, the demo gives up, seconds."""
+"""Without a prediction, a dead letter or a kill for so long, the demo gives up, seconds."""
 
 _FRAME_S = 0.12
 _QUIET_FRAMES = 5
@@ -80,7 +80,7 @@ class Stage:
         self._options = options
         self._environment = _environment(broker.bootstrap, registry.url, windows)
         log = options.log.absolute() if options.log is not None else directory / "worker.log"
-        # Before the worker registers its own, so that every run has the same ids, and predictions the same bytes.
+        # Before the worker registers its own: every run has the same ids, and its predictions the same bytes.
         key_id, value_id = asyncio.run(_register(registry.url))
         self._supervisor = Supervisor(stack.enter_context(DemoWorker(self._environment, directory, log)))
         self._supervisor.start()
@@ -158,7 +158,11 @@ class Stage:
     def _supervise(self) -> None:
         """Start the worker again if it has ended."""
         supervisor, board = self._supervisor, self.board
-        supervisor.look()
+        killed = supervisor.killed
+        if supervisor.look() and supervisor.killed > killed:
+            self._changed_s = (
+                time.monotonic()
+            )  # a worker that is killed again and again need not bring anything
         board.worker_pid = supervisor.pid
         board.kills, board.restarts = supervisor.killed, supervisor.restarted
 

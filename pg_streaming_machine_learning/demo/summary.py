@@ -106,9 +106,9 @@ def _disturbances(board: Board) -> list[str]:
         )
     if board.repeated or board.letters_repeated or board.missing:
         lines.append(
-            "The embedded broker shows the records of a transaction although it was not committed: a worker killed "
-            "in the middle of one can leave them here. On a real Kafka a consumer with isolation.level "
-            "read_committed sees none of them."
+            "The embedded broker shows the records of a transaction although it was not committed: a worker "
+            "killed in the middle of one can leave them here. On a real Kafka a consumer with "
+            "isolation.level=read_committed sees none of them."
         )
     return lines
 

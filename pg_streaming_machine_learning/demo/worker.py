@@ -18,7 +18,8 @@ __all__ = ["DemoWorker"]
 STOP_TIMEOUT_S = 12.0
 """Patience after SIGTERM, seconds; the worker itself promises 10."""
 
-_CHILD_MODULE = "pg_streaming_machine_learning.demo.child"
+CHILD_MODULE = "pg_streaming_machine_learning.demo.child"
+"""The program, which ends when standard input does."""
 
 
 class DemoWorker:
@@ -32,19 +33,24 @@ class DemoWorker:
         Where it runs.
     log : Path
         File that takes what it prints; a restart appends.
+    module : str
+        What is run: the program, or one that changes something of it first, for tests and benchmarks.
 
     Notes
     -----
     It is in a session of its own, so that Ctrl-C reaches the demo alone, which then ends it in order. Should
-    the demo be killed, it sees its standard input end, and leaves. Its snapshots are signed with a key of this
-    object, known to all starts of it, so that no key of the user's is used or made.
+    the demo be killed, it sees its standard input end, and leaves. Its snapshots are signed with a key of
+    this object, known to all its starts, so that no key of the user's is used or made.
     """
 
-    def __init__(self, environment: Mapping[str, str], directory: Path, log: Path) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], directory: Path, log: Path, module: str = CHILD_MODULE
+    ) -> None:
         own = {"SNAPSHOT_KEY": secrets.token_hex(32), "PYTHONPATH": _import_path()}
         self._environment = {**os.environ, **own, **environment}
         self._directory = directory
         self._log = log
+        self._module = module
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> DemoWorker:
@@ -73,7 +79,7 @@ class DemoWorker:
         self.kill()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", _CHILD_MODULE, "worker", "-l", "INFO"],
+                [sys.executable, "-m", self._module, "worker", "-l", "INFO"],
                 cwd=self._directory,
                 env=self._environment,
                 stdin=subprocess.PIPE,

@@ -173,12 +173,19 @@ class NominalObserver(NominalSplitterClassif):
     """river's observer of a nominal feature, with ties broken by order of arrival.
 
     river keeps the values in a set: among equally good splits the order of string hashes, which
-    differs from process to process, would decide.
+    differs from process to process, would decide. And where river is asked about a class not seen yet,
+    it makes an entry for it: the order of classes would depend on what was predicted.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._att_values: Any = _InOrder()
+
+    def cond_proba(self, att_val: Any, target_val: Any) -> float:
+        """Return the share of a value among those of a class; asking changes nothing."""
+        weights = self._att_dist_per_class.get(target_val, {})
+        total = sum(weights.values())
+        return weights[att_val] / total if att_val in weights and total else 0.0
 
 
 def naive_bayes(

@@ -1,24 +1,22 @@
-"""Which classes a stored model may be made of: exactly these, by module and name.
+"""What a stored model may name: exactly this, by module and name.
 
-They are what the classifiers of river 0.26 and 0.22 turn out to hold after some thousand samples with drift, of
-those that can be built from parameters in JSON. Left out is what a stored model could misuse to run something
-of its own: `getattr`, `functools.partial`, `copy.deepcopy`. A model that needs one of these has no snapshots.
+It is what the classifiers of river 0.26.1, and 0.22.0 for Python 3.10, turn out to be made of after
+thousands of samples with drift: all of those that `learning.models` can build, each with the parameters that
+change what it is made of. `tests/learning/test_stored_model.py` trains them again. A model that needs anything
+else has no snapshots.
 """
 
 from __future__ import annotations
 
-__all__ = ["STORED_CLASSES"]
+from collections.abc import Mapping
 
-_BY_MODULE: dict[str, tuple[str, ...]] = {
-    "builtins": ("bytearray", "complex", "dict", "float", "frozenset", "int", "range", "set", "slice"),
-    "collections": ("Counter", "OrderedDict", "defaultdict", "deque"),
-    "numpy": ("dtype", "ndarray"),
-    "numpy._core.multiarray": ("_reconstruct", "scalar"),
-    "numpy._core.numeric": ("_frombuffer",),
-    "numpy.random._generator": ("Generator",),
-    "numpy.random._mt19937": ("MT19937",),
-    "numpy.random._pcg64": ("PCG64",),
-    "numpy.random._pickle": ("__bit_generator_ctor", "__generator_ctor", "__randomstate_ctor"),
+from pg_streaming_machine_learning.learning.stored_check import Name, Names
+
+__all__ = ["NAMES"]
+
+_ByModule = Mapping[str, tuple[str, ...]]
+
+_MADE: _ByModule = {
     "pg_streaming_machine_learning.learning.forest": (
         "AdaptiveRandomForest",
         "_AdaptiveLeaf",
@@ -28,25 +26,14 @@ _BY_MODULE: dict[str, tuple[str, ...]] = {
     ),
     "pg_streaming_machine_learning.learning.observers": ("GaussianObserver", "NominalObserver", "_InOrder"),
     "pg_streaming_machine_learning.learning.standardized": ("Standardized",),
-    "pg_streaming_machine_learning.learning.stored_model": ("rows_of_numbers",),
-    "random": ("Random",),
-    "river._river_rust.drift": ("AdaptiveWindowing",),
-    "river._river_rust.vectordict": ("VectorDict", "euclidean_distance_tuple"),
     "river.drift.adwin": ("ADWIN",),
-    # Up to river 0.22, for Python 3.10.
-    "river.drift.adwin_c": (
-        "AdaptiveWindowing",
-        "Bucket",
-        "__pyx_unpickle_AdaptiveWindowing",
-        "__pyx_unpickle_Bucket",
-    ),
-    "river.utils.vectordict": ("VectorDict", "__pyx_unpickle_VectorDict"),
     "river.dummy": ("NoChangeClassifier", "PriorClassifier"),
     "river.ensemble.streaming_random_patches": ("BaseSRPClassifier", "SRPClassifier"),
     "river.facto.ffm": ("FFMClassifier",),
     "river.facto.fm": ("FMClassifier",),
     "river.facto.fwfm": ("FwFMClassifier",),
     "river.facto.hofm": ("HOFMClassifier",),
+    "river.forest.adaptive_random_forest": ("BaseTreeClassifier",),
     "river.forest.aggregated_mondrian_forest": ("AMFClassifier",),
     "river.linear_model.ad_predictor": ("AdPredictor",),
     "river.linear_model.alma": ("ALMAClassifier",),
@@ -62,6 +49,7 @@ _BY_MODULE: dict[str, tuple[str, ...]] = {
     "river.naive_bayes.multinomial": ("MultinomialNB",),
     "river.neighbors.ann.nn_vertex": ("Vertex",),
     "river.neighbors.ann.swinn": ("SWINN",),
+    "river.neighbors.base": ("FunctionWrapper",),
     "river.neighbors.knn_classifier": ("KNNClassifier",),
     "river.optim.initializers": ("Normal", "Zeros"),
     "river.optim.losses": ("CrossEntropy", "Hinge", "Log"),
@@ -79,18 +67,57 @@ _BY_MODULE: dict[str, tuple[str, ...]] = {
     "river.tree.mondrian.mondrian_tree_classifier": ("MondrianTreeClassifier",),
     "river.tree.mondrian.mondrian_tree_nodes": ("MondrianBranchClassifier", "MondrianLeafClassifier"),
     "river.tree.nodes.branch": ("NominalBinaryBranch", "NominalMultiwayBranch", "NumericBinaryBranch"),
-    "river.tree.nodes.efdtc_nodes": ("EFDTLeafNaiveBayesAdaptive", "EFDTNumericBinaryBranch"),
+    "river.tree.nodes.efdtc_nodes": (
+        "EFDTLeafMajorityClass",
+        "EFDTLeafNaiveBayes",
+        "EFDTLeafNaiveBayesAdaptive",
+        "EFDTNumericBinaryBranch",
+    ),
     "river.tree.nodes.hatc_nodes": ("AdaLeafClassifier", "AdaNumBinaryBranchClass"),
-    "river.tree.nodes.htc_nodes": ("LeafNaiveBayesAdaptive",),
-    "river.tree.nodes.last_nodes": ("LeafNaiveBayesAdaptiveWithDetector",),
+    "river.tree.nodes.htc_nodes": ("LeafMajorityClass", "LeafNaiveBayes", "LeafNaiveBayesAdaptive"),
+    "river.tree.nodes.last_nodes": ("LeafMajorityClassWithDetector", "LeafNaiveBayesAdaptiveWithDetector"),
     "river.tree.nodes.sgt_nodes": ("SGTLeaf",),
     "river.tree.splitter.gaussian_splitter": ("GaussianSplitter",),
     "river.tree.splitter.sgt_quantizer": ("StaticQuantizer",),
     "river.tree.stochastic_gradient_tree": ("SGTClassifier",),
-    "river.tree.utils": ("GradHessStats",),
+    "river.tree.utils": ("GradHess", "GradHessStats"),
 }
+"""Classes of which objects are made without arguments, to be filled with their state."""
 
-STORED_CLASSES: frozenset[tuple[str, str]] = frozenset(
-    (module, name) for module, names in _BY_MODULE.items() for name in names
-)
-"""Pairs of module and name."""
+_CALLED: _ByModule = {
+    "collections": ("Counter", "defaultdict", "deque"),
+    "pg_streaming_machine_learning.learning.stored_parts": (
+        "adaptive_window",
+        "array",
+        "delayed",
+        "generator",
+        "method",
+        "number",
+        "numpy_generator",
+    ),
+    "river._river_rust.vectordict": ("VectorDict",),
+}
+"""What is called with arguments: containers, and our own functions that look at what they are given."""
+
+_RESTORED: _ByModule = {
+    "river.drift.adwin_c": ("__pyx_unpickle_AdaptiveWindowing", "__pyx_unpickle_Bucket"),
+    "river.utils.vectordict": ("__pyx_unpickle_VectorDict",),
+}
+"""What river 0.22 has called for its compiled classes, to have an object that then gets its state."""
+
+_MENTIONED: _ByModule = {
+    "builtins": ("dict", "float", "int"),
+    "river._river_rust.vectordict": ("euclidean_distance_tuple",),
+    "river.drift.adwin_c": ("AdaptiveWindowing", "Bucket"),
+    "river.naive_bayes.gaussian": ("GaussianNB._make_gaussian",),
+    "river.utils.vectordict": ("VectorDict",),
+}
+"""What is only referred to, to be called later: by a dictionary for a missing key, or as a distance."""
+
+
+def _pairs(by_module: _ByModule) -> frozenset[Name]:
+    return frozenset((module, name) for module, names in by_module.items() for name in names)
+
+
+NAMES = Names(_pairs(_MADE), _pairs(_CALLED), _pairs(_RESTORED), _pairs(_MENTIONED))
+"""Pairs of module and name, by what is done with them."""

@@ -1,21 +1,26 @@
-"""A river model ↔ bytes: a pickle, of classes on a list and read by a loader that knows no others."""
+"""A river model ↔ bytes: a pickle that names nothing but what is on a list.
+
+A pickle may have anything called when it is loaded. This one is restricted three times: what a model is made
+of is compared with an exact list when it is written; the bytes are walked through before anything of them runs;
+and when they are loaded, each name is looked up in the list again. Whoever cannot sign snapshots does not come
+that far (`state.signing`).
+"""
 
 from __future__ import annotations
 
-import copyreg
-import functools
 import io
 import pickle
-from collections import defaultdict
+import types
 from typing import Any
 
 from pg_streaming_machine_learning.errors import SnapshotError
-from pg_streaming_machine_learning.learning.stored_classes import STORED_CLASSES
+from pg_streaming_machine_learning.learning.stored_check import check
+from pg_streaming_machine_learning.learning.stored_classes import NAMES
+from pg_streaming_machine_learning.learning.stored_parts import TAKEN_APART
 
-__all__ = ["LARGEST_MODEL_BYTES", "dump_model", "load_model", "rows_of_numbers"]
+__all__ = ["dump_model", "load_model"]
 
-LARGEST_MODEL_BYTES = 2**31
-"""Ours stay below 400 MB: 20 trees of 16 MiB."""
+MOST_BYTES = 2**30
 
 
 def dump_model(model: Any) -> bytes:
@@ -24,77 +29,88 @@ def dump_model(model: Any) -> bytes:
     Raises
     ------
     SnapshotError
-        If it holds something that `load_model` would refuse.
-
-    Notes
-    -----
-    The bytes are read back at once: only so is it sure that they can be read later.
+        If it is made of anything that is not on the list, such as a class of one's own.
     """
-    buffer = io.BytesIO()
+    written = io.BytesIO()
     try:
-        _Writer(buffer).dump(model)
-    except Exception as error:  # what a class outside our hands makes of being stored
-        raise SnapshotError(f"the model cannot be stored: {type(error).__name__}: {error}") from error
-    data = buffer.getvalue()
-    load_model(data)
-    return data
+        _Pickler(written, protocol=5).dump(model)
+    except SnapshotError:
+        raise
+    except Exception as error:  # what classes do when they are taken apart is theirs
+        raise SnapshotError(f"{type(model).__name__} cannot be stored: {error!r}") from error
+    return written.getvalue()
 
 
-def load_model(data: bytes, limit_bytes: int = LARGEST_MODEL_BYTES) -> Any:
-    """Return the model that `dump_model` was given.
+def load_model(data: bytes, limit_bytes: int = MOST_BYTES) -> Any:
+    """Return the model that `dump_model` wrote.
 
     Parameters
     ----------
     data : bytes
-        What it returned.
+        What it wrote.
     limit_bytes : int
-        More bytes are refused.
+        Larger ones are refused.
 
     Raises
     ------
     SnapshotError
-        If the bytes are no such model, or name a class that is not on the list.
+        If the bytes are larger, damaged, or name anything that is not on the list.
     """
     if len(data) > limit_bytes:
-        raise SnapshotError(f"the model has {len(data)} bytes, at most {limit_bytes} are read")
+        raise SnapshotError(f"model has {len(data)} bytes, expected at most {limit_bytes}")
+    check(data, NAMES)
     try:
-        return _Loader(io.BytesIO(data)).load()
+        return _Unpickler(io.BytesIO(data)).load()
     except SnapshotError:
         raise
-    except (Exception, RecursionError) as error:
-        raise SnapshotError(f"the model cannot be read: {type(error).__name__}: {error}") from error
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # Rust's panics are no `Exception`
+        raise SnapshotError(f"model of {len(data)} bytes is damaged: {error!r}") from error
 
 
-def rows_of_numbers() -> functools.partial[defaultdict[Any, float]]:
-    """Return what river's confusion matrix makes its rows with.
-
-    Examples
-    --------
-    >>> rows_of_numbers()()["label"]
-    0.0
-    """
-    return functools.partial(defaultdict, float)
+_NAMED: tuple[type, ...] = (types.FunctionType, types.BuiltinFunctionType, type)
+"""What pickle stores by its name; classes with a metaclass are of a subclass of `type`."""
 
 
-def _as_known(found: functools.partial[Any]) -> tuple[Any, tuple[()]]:
-    """Return how a partial function is made again without one being on the list."""
-    if found.func is defaultdict and found.args == (float,) and not found.keywords:
-        return rows_of_numbers, ()
-    raise pickle.PicklingError(f"{found!r} is none of the partial functions that are known")
+class _Pickler(pickle.Pickler):
+    """Writes what is on the list."""
+
+    def __init__(self, file: io.BytesIO, protocol: int) -> None:
+        super().__init__(file, protocol)
+        self._known: set[type] = set()
+
+    def reducer_override(self, part: Any) -> Any:
+        """Return how to store a part; `NotImplemented` says as usual."""
+        kind = type(part)
+        if kind in self._known:
+            return NotImplemented
+        taken_apart = TAKEN_APART.get(kind)
+        if taken_apart is not None:
+            return taken_apart(part)
+        if isinstance(part, _NAMED):
+            _accept(part)
+        else:
+            _accept(kind)
+            self._known.add(kind)
+        return NotImplemented
 
 
-class _Writer(pickle.Pickler):
-    """Writes the partial functions that are known by name."""
+def _accept(part: Any) -> None:
+    """Accept a class or function that is on the list."""
+    name = part.__module__, part.__qualname__
+    if name not in NAMES:
+        raise SnapshotError(
+            f"model has a part {'.'.join(map(str, name))!r}; expected nothing but the parts of river's "
+            "classifiers, others have no snapshots"
+        )
 
-    def __init__(self, buffer: io.BytesIO) -> None:
-        super().__init__(buffer, protocol=5)
-        self.dispatch_table = {**copyreg.dispatch_table, functools.partial: _as_known}
 
+class _Unpickler(pickle.Unpickler):
+    """Finds what is on the list."""
 
-class _Loader(pickle.Unpickler):
-    """Finds the classes on the list, and nothing else."""
-
-    def find_class(self, module_name: str, global_name: str) -> Any:
-        if (module_name, global_name) not in STORED_CLASSES:
-            raise SnapshotError(f"{module_name}.{global_name} is not among the classes of stored models")
-        return super().find_class(module_name, global_name)
+    def find_class(self, module: str, name: str) -> Any:
+        """Return a class or function of the list."""
+        if (module, name) not in NAMES:
+            raise SnapshotError(f"model names {module}.{name!r}, which is on no list")
+        return super().find_class(module, name)

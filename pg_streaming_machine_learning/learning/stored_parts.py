@@ -1,8 +1,9 @@
 """Parts of a model that pickle would take apart into functions which make anything from anything.
 
-For a bound method pickle writes `getattr`, for others `functools.partial` or numpy's reconstructors: whoever may
-have these called has the interpreter. Here each such part has a function of its own, which makes this one thing
-and looks at what it is given first. No value makes it call something else, or take more memory than it has itself.
+For a bound method pickle writes `getattr`, for others `functools.partial` or numpy's reconstructors: whoever
+may have these called has the interpreter. Here each such part has a function of its own, which makes this one
+thing and looks at what it is given first. No value makes it call something else, or take more memory than it
+has itself.
 """
 
 from __future__ import annotations
@@ -15,22 +16,33 @@ import random
 import struct
 import types
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from river.drift import ADWIN
 from river.linear_model import PAClassifier
 from river.optim.base import Initializer
 from river.utils.math import minkowski_distance
 
 from pg_streaming_machine_learning.errors import SnapshotError
 
-__all__ = ["TAKEN_APART", "array", "delayed", "generator", "method", "number", "numpy_generator"]
+__all__ = [
+    "TAKEN_APART",
+    "adaptive_window",
+    "array",
+    "delayed",
+    "generator",
+    "method",
+    "number",
+    "numpy_generator",
+]
 
 Parts = tuple[Callable[..., Any], tuple[Any, ...]]
 
 _WORDS = struct.Struct(">625I")
 _KEY_BYTES = 2496
 _MOST_DIMENSIONS = 32
+_MOST_OF_WINDOW = 1_000_000
 _KINDS = frozenset(
     np.dtype(kind).str for kind in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
 )
@@ -41,7 +53,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "float": float,
     "minkowski_distance": minkowski_distance,
 }
-"""What river's classifiers keep to be called later, together with arguments; and initial weights, by class."""
+"""What river's classifiers keep to be called later, together with arguments."""
 
 
 def generator(state: bytes, next_gauss: float | None) -> random.Random:
@@ -63,7 +75,7 @@ def _of_generator(part: random.Random) -> Parts:
 
 
 def numpy_generator(key: bytes, place: int, has_gauss: int, gauss: float) -> np.random.RandomState:
-    """Return a legacy generator of numpy, a Mersenne twister, given its 624 numbers of 32 bits, big-endian."""
+    """Return a Mersenne twister of numpy, given its 624 numbers of 32 bits, big-endian."""
     if type(key) is not bytes or len(key) != _KEY_BYTES:
         raise SnapshotError(f"state of numpy's generator does not have {_KEY_BYTES} bytes")
     if type(place) is not int or not 0 <= place <= _KEY_BYTES // 4:
@@ -77,7 +89,7 @@ def numpy_generator(key: bytes, place: int, has_gauss: int, gauss: float) -> np.
 
 
 def _of_numpy_generator(part: np.random.RandomState) -> Parts:
-    name, key, place, has_gauss, gauss = part.get_state(legacy=True)
+    name, key, place, has_gauss, gauss = cast(Any, part.get_state(legacy=True))
     if name != "MT19937":
         raise SnapshotError(f"model has a generator {name!r}, expected 'MT19937'")
     return numpy_generator, (key.astype(">u4").tobytes(), int(place), int(has_gauss), float(gauss))
@@ -87,11 +99,15 @@ def array(kind: str, order: str, shape: tuple[int, ...], data: bytes) -> np.ndar
     """Return an array of numbers, given kind and order as numpy writes them, and its bytes."""
     if kind not in _KINDS or order not in ("C", "F") or type(data) is not bytes:
         raise SnapshotError(f"array of {kind!r} in order {order!r} is none of numbers")
-    if type(shape) is not tuple or len(shape) > _MOST_DIMENSIONS or any(type(each) is not int for each in shape):
+    if (
+        type(shape) is not tuple
+        or len(shape) > _MOST_DIMENSIONS
+        or any(type(each) is not int for each in shape)
+    ):
         raise SnapshotError("array has a shape that cannot be")
     if min(shape, default=0) < 0 or math.prod(shape) * np.dtype(kind).itemsize != len(data):
         raise SnapshotError(f"array of shape {shape!r} does not have {len(data)} bytes")
-    flat = np.frombuffer(data, kind).copy()
+    flat: np.ndarray[Any, Any] = np.frombuffer(data, kind).copy()
     return flat.reshape(shape, order="C" if order == "C" else "F")
 
 
@@ -114,7 +130,7 @@ def _of_number(part: np.generic) -> Parts:
 
 
 def delayed(function: Any, arguments: tuple[Any, ...], names: dict[str, Any]) -> functools.partial[Any]:
-    """Return a function with arguments, given the function's name, or an object that makes initial weights."""
+    """Return a function with arguments, given its name, or an object that makes initial weights."""
     if type(arguments) is not tuple or type(names) is not dict:
         raise SnapshotError("model has a function with arguments that are none")
     if isinstance(function, Initializer):
@@ -150,12 +166,32 @@ def _of_method(part: types.MethodType) -> Parts:
     return method, (part.__self__, name)
 
 
+_AdaptiveWindow: Any = type(ADWIN()._helper)
+_KEEPS_ARGUMENTS = hasattr(_AdaptiveWindow, "__getnewargs__")  # written in Rust, as of river 0.25
+
+
+def adaptive_window(arguments: tuple[float, int, int, int, int], state: bytes) -> Any:
+    """Return the window of a drift detector, given its parameters and its state as river writes it."""
+    if [type(each) for each in arguments] != [float, int, int, int, int]:
+        raise SnapshotError("drift detector has parameters that are none")
+    if not all(0 < each <= _MOST_OF_WINDOW for each in arguments) or type(state) is not bytes:
+        raise SnapshotError(f"drift detector has the parameters {arguments!r}, which cannot be")
+    made = _AdaptiveWindow(*arguments)
+    made.__setstate__(state)
+    return made
+
+
+def _of_adaptive_window(part: Any) -> Parts:
+    return adaptive_window, (part.__getnewargs__(), part.__getstate__())
+
+
 TAKEN_APART: Mapping[type, Callable[[Any], Parts]] = {
     random.Random: _of_generator,
     np.random.RandomState: _of_numpy_generator,
     np.ndarray: _of_array,
     functools.partial: _of_delayed,
     types.MethodType: _of_method,
+    **({_AdaptiveWindow: _of_adaptive_window} if _KEEPS_ARGUMENTS else {}),
     **{np.dtype(kind).type: _of_number for kind in _KINDS},
 }
 """How parts of these types become a function of this module and what it is given."""

@@ -191,13 +191,17 @@ def deletions(states: Sequence[PartitionState], name: str) -> dict[int, list[Sta
     return records
 
 
-def admit(snapshots: Sequence[StoredSnapshot], judge: Judge, *, trust: bool) -> dict[int, StoredSnapshot]:
+def admit(
+    snapshots: Sequence[StoredSnapshot], partitions: int, judge: Judge, *, trust: bool
+) -> dict[int, StoredSnapshot]:
     """Return snapshots from elsewhere as they are kept here.
 
     Parameters
     ----------
     snapshots : sequence of StoredSnapshot
-        One for each partition, in their order, whole.
+        One for each partition, in their order.
+    partitions : int
+        How many partitions the log has here.
     judge : Judge
         Knows the key and the model of here.
     trust : bool
@@ -206,8 +210,14 @@ def admit(snapshots: Sequence[StoredSnapshot], judge: Judge, *, trust: bool) -> 
     Raises
     ------
     SnapshotError
-        If a signature is not accepted, or the model cannot be used here.
+        If there are more or fewer than partitions here, a signature is not accepted, or the model cannot be
+        used.
     """
+    if len(snapshots) != partitions:
+        raise SnapshotError(
+            f"the file has models for {len(snapshots)} partitions, LOG_PARTITIONS is {partitions}: a model "
+            "knows the hosts of its partition only, so the numbers have to be the same"
+        )
     admitted = {}
     for partition, snapshot in enumerate(snapshots):
         known = _accepted(snapshot, judge, trust=trust)

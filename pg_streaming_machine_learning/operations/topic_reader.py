@@ -67,6 +67,8 @@ class TopicReader:
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "error",
+                # The end of a partition shows by a fetch that waits in vain, by default half a second.
+                "fetch.wait.max.ms": 50,
                 "log_level": 0,
             }
         )

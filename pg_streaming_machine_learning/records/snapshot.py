@@ -24,6 +24,7 @@ __all__ = ["pack", "read_state", "unpack", "write_state"]
 _MAGIC = b"PGSM"
 _VERSION = 1
 _HEADER = struct.Struct(">4sBI")
+_COUNT, _NAME_LENGTH, _LENGTH = struct.Struct(">H"), struct.Struct(">H"), struct.Struct(">Q")
 
 
 def pack(parts: Mapping[str, bytes]) -> bytes:
@@ -34,10 +35,11 @@ def pack(parts: Mapping[str, bytes]) -> bytes:
     >>> unpack(pack({"store": b"abc", "model": b""}))
     {'store': b'abc', 'model': b''}
     """
-    body = struct.pack(">H", len(parts))
+    pieces = [_COUNT.pack(len(parts))]
     for name, data in parts.items():
         encoded = name.encode()
-        body += struct.pack(">H", len(encoded)) + encoded + struct.pack(">Q", len(data)) + data
+        pieces += [_NAME_LENGTH.pack(len(encoded)), encoded, _LENGTH.pack(len(data)), data]
+    body = b"".join(pieces)
     return _HEADER.pack(_MAGIC, _VERSION, zlib.crc32(body)) + body
 
 
@@ -56,21 +58,30 @@ def unpack(data: bytes) -> dict[str, bytes]:
         raise SnapshotError(f"snapshot has version {version}, this release reads version {_VERSION}")
     if zlib.crc32(data[_HEADER.size :]) != checksum:
         raise SnapshotError(f"snapshot of {len(data)} bytes is damaged: its checksum does not fit")
-    return _parts(data[_HEADER.size :])
+    try:
+        return _parts(data)
+    except (struct.error, UnicodeDecodeError) as error:
+        raise SnapshotError(f"snapshot of {len(data)} bytes is damaged: {error}") from error
 
 
-def _parts(body: bytes) -> dict[str, bytes]:
-    """Parts of a body whose checksum fits."""
-    (count,) = struct.unpack_from(">H", body)
-    place = 2
+def _parts(data: bytes) -> dict[str, bytes]:
+    """Parts of a snapshot whose checksum fits; whoever made it up can have that."""
+    place = _HEADER.size
+
+    def take(length: int) -> bytes:
+        nonlocal place
+        place += length
+        if place > len(data):
+            raise SnapshotError(f"snapshot of {len(data)} bytes is damaged: a part ends behind it")
+        return data[place - length : place]
+
+    (count,) = _COUNT.unpack(take(_COUNT.size))
     parts = {}
     for _ in range(count):
-        (name_length,) = struct.unpack_from(">H", body, place)
-        name = body[place + 2 : place + 2 + name_length].decode()
-        place += 2 + name_length
-        (length,) = struct.unpack_from(">Q", body, place)
-        parts[name] = body[place + 8 : place + 8 + length]
-        place += 8 + length
+        name = take(*_NAME_LENGTH.unpack(take(_NAME_LENGTH.size))).decode()
+        parts[name] = take(*_LENGTH.unpack(take(_LENGTH.size)))
+    if len(parts) != count or place != len(data):
+        raise SnapshotError(f"snapshot of {len(data)} bytes is damaged: a part comes twice, or more follows")
     return parts
 
 
@@ -92,7 +103,7 @@ def read_state(part: str, version: int, data: bytes) -> Any:
         envelope = json.loads(data)
         found = envelope["part"], envelope["version"]
         state = envelope["state"]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise SnapshotError(f"{len(data)} bytes are no state of {part!r}") from error
     if found != (part, version):
         raise SnapshotError(

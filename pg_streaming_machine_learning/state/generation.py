@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 
-from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.state.fields import is_count, is_text, read_fields, write_fields
 
 __all__ = ["FROM_LOG", "GenerationOrder"]
 
 FROM_LOG = "log"
 """The model is learned again from what the log still holds."""
+
+_KINDS = {"number": is_count, "model": is_text, "ordered_ms": is_count}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class GenerationOrder:
 
     def to_bytes(self) -> bytes:
         """Return the value of the record."""
-        return json.dumps({"version": 1, **asdict(self)}, separators=(",", ":")).encode()
+        return write_fields(1, asdict(self))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> GenerationOrder:
@@ -44,12 +45,4 @@ class GenerationOrder:
         SnapshotError
             If the bytes are something else.
         """
-        try:
-            found = json.loads(data)
-            if found["version"] != 1:
-                raise SnapshotError(f"order of a generation has version {found['version']!r}, expected 1")
-            return cls(int(found["number"]), str(found["model"]), int(found["ordered_ms"]))
-        except (ValueError, TypeError, KeyError) as error:
-            if isinstance(error, SnapshotError):
-                raise
-            raise SnapshotError(f"{len(data)} bytes are no order of a generation") from error
+        return cls(**read_fields(data, "order of a generation", 1, _KINDS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pg_streaming_machine_learning.errors import SnapshotError
@@ -51,6 +51,9 @@ def slot_place(number: int) -> str:
     return f"slot-{number % 2}"
 
 
+_SLOTS = (slot_place(0), slot_place(1))
+
+
 def named_place(name: str) -> str:
     """Return the place of a snapshot that is kept under a name."""
     return f"named/{name}"
@@ -71,10 +74,10 @@ def expand(payload: bytes, limit: int) -> bytes:
     """
     unpacker = zlib.decompressobj()
     try:
-        snapshot = unpacker.decompress(payload, limit)
+        snapshot = unpacker.decompress(payload, limit + 1)
     except zlib.error as error:
         raise SnapshotError(f"it cannot be expanded: {error}") from error
-    if unpacker.unconsumed_tail:
+    if len(snapshot) > limit:
         raise SnapshotError(f"it expands to more than {limit} bytes")
     if not unpacker.eof or unpacker.unused_data:
         raise SnapshotError("it cannot be expanded: it is cut, or something follows")
@@ -196,20 +199,21 @@ class StoredState:
             if record.value is not None:
                 values[record.key] = record.value
         progress, order = values.get(PROGRESS_KEY), values.get(GENERATION_KEY)
-        places = dict.fromkeys(_place_of(key) for key in values if key.endswith(b"/manifest"))
-        slots = {place: _slot(place, values) for place in places}
+        slots = [each for each in _SLOTS if _manifest_key(each) in values]
         return cls(
             progress=None if progress is None else EngineProgress.from_bytes(progress),
             generation=None if order is None else GenerationOrder.from_bytes(order),
-            slots=tuple(
-                sorted((slots[each] for each in slots if each.startswith("slot-")), key=_furthest_first)
-            ),
-            named={each.removeprefix("named/"): slots[each] for each in slots if each.startswith("named/")},
+            slots=tuple(sorted((_slot(each, values) for each in slots), key=_furthest_first)),
+            named={each.removeprefix("named/"): _slot(each, values) for each in _named_places(values)},
         )
 
 
-def _place_of(key: bytes) -> str:
-    return key.decode(errors="replace").removesuffix("/manifest")
+def _named_places(values: Mapping[bytes, bytes]) -> Iterator[str]:
+    """Yield the places of snapshots kept under names; keys that are no text are not ours."""
+    for key in values:
+        place = key.decode(errors="replace").removesuffix("/manifest")
+        if place.startswith("named/") and _manifest_key(place) == key:
+            yield place
 
 
 def _slot(place: str, values: Mapping[bytes, bytes]) -> Slot:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
-from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.state.fields import (
+    is_count,
+    is_figures,
+    is_text,
+    is_texts,
+    read_fields,
+    write_fields,
+)
 
 __all__ = ["Manifest"]
 
 _VERSION = 1
+_KINDS = {
+    **dict.fromkeys(("application", "snapshot", "sha256", "signature"), is_text),
+    **dict.fromkeys(("partition", "position", "generation", "created_ms", "chunks", "size_bytes"), is_count),
+    "versions": is_texts,
+    "figures": is_figures,
+}
 
 
 @dataclass(frozen=True)
@@ -64,8 +76,7 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """Return the value of the record; the same manifest gives the same bytes."""
-        values = {"version": _VERSION, **asdict(self)}
-        return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+        return write_fields(_VERSION, asdict(self))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Manifest:
@@ -76,33 +87,4 @@ class Manifest:
         SnapshotError
             If the bytes are something else.
         """
-        try:
-            found = json.loads(data)
-            version = found.pop("version")
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise SnapshotError(f"{len(data)} bytes are no manifest of a snapshot") from error
-        if version != _VERSION:
-            raise SnapshotError(f"manifest has version {version!r}, this release reads version {_VERSION}")
-        try:
-            manifest = cls(**found)
-        except TypeError as error:
-            raise SnapshotError(f"manifest of a snapshot is incomplete: {error}") from error
-        manifest._check()
-        return manifest
-
-    def _check(self) -> None:
-        numbers = (
-            self.partition,
-            self.position,
-            self.generation,
-            self.created_ms,
-            self.chunks,
-            self.size_bytes,
-        )
-        texts = (self.application, self.snapshot, self.sha256, self.signature)
-        if not all(type(number) is int and number >= 0 for number in numbers):
-            raise SnapshotError("manifest of a snapshot has a number that cannot be")
-        if not all(isinstance(text, str) for text in texts):
-            raise SnapshotError("manifest of a snapshot has a text that is none")
-        if not isinstance(self.versions, dict) or not isinstance(self.figures, dict):
-            raise SnapshotError("manifest of a snapshot lacks versions or figures")
+        return cls(**read_fields(data, "manifest of a snapshot", _VERSION, _KINDS))

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.state.fields import (
+    is_count,
+    is_counted,
+    is_text,
+    read_fields,
+    write_fields,
+)
 
 __all__ = ["EngineProgress", "RouterProgress", "router_key"]
 
 _VERSION = 1
+_ENGINE_KINDS = {
+    "of": "engine".__eq__,
+    "end": is_count,
+    "fingerprint": is_text,
+    "generation": is_count,
+    "model_version": is_text,
+}
+_ROUTER_KINDS = {"of": "router".__eq__, "offset": is_count, "event_ms": is_counted}
 
 
 def router_key(topic: str, partition: int) -> bytes:
@@ -47,7 +59,7 @@ class EngineProgress:
 
     def to_bytes(self) -> bytes:
         """Return the value of the record."""
-        return _written("engine", asdict(self))
+        return write_fields(_VERSION, {"of": "engine", **asdict(self)})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> EngineProgress:
@@ -58,16 +70,9 @@ class EngineProgress:
         SnapshotError
             If the bytes are something else.
         """
-        found = _read("engine", data)
-        try:
-            return cls(
-                int(found["end"]),
-                str(found["fingerprint"]),
-                int(found["generation"]),
-                str(found["model_version"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise SnapshotError(f"progress of an engine is incomplete: {error!r}") from error
+        found = read_fields(data, "progress of an engine", _VERSION, _ENGINE_KINDS)
+        del found["of"]
+        return cls(**found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class RouterProgress:
 
     def to_bytes(self) -> bytes:
         """Return the value of the record."""
-        return _written("router", asdict(self))
+        return write_fields(_VERSION, {"of": "router", **asdict(self)})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RouterProgress:
@@ -98,27 +103,6 @@ class RouterProgress:
         SnapshotError
             If the bytes are something else.
         """
-        found = _read("router", data)
-        try:
-            event_ms = found["event_ms"]
-            return cls(int(found["offset"]), None if event_ms is None else int(event_ms))
-        except (KeyError, TypeError, ValueError) as error:
-            raise SnapshotError(f"progress of a router is incomplete: {error!r}") from error
-
-
-def _written(of: str, values: dict[str, object]) -> bytes:
-    return json.dumps({"of": of, "version": _VERSION, **values}, separators=(",", ":")).encode()
-
-
-def _read(of: str, data: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(data)
-        known = found["of"], found["version"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise SnapshotError(f"{len(data)} bytes are no progress of {of}") from error
-    if known != (of, _VERSION):
-        raise SnapshotError(
-            f"progress is of {known[0]!r} version {known[1]!r}, expected {of!r} version {_VERSION}"
-        )
-    result: dict[str, Any] = found
-    return result
+        found = read_fields(data, "progress of a router", _VERSION, _ROUTER_KINDS)
+        del found["of"]
+        return cls(**found)

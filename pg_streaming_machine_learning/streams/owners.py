@@ -166,11 +166,7 @@ class KafkaOwners:
                 strict=True,
             )
         )
-        likely = {self._progress_partition(place) for place in places}
-        known = await self._progress(likely)
-        if any(router_key(*place) not in known for place in places):
-            # Never read before, or the topic had another number of partitions then.
-            known = {**await self._progress(set(range(self.progress_partitions)) - likely), **known}
+        known = await self._progress({self._progress_partition(place) for place in places})
         begins = await self._offsets.beginnings(places)
         ends = await self._offsets.ends(places)
         return {

@@ -14,6 +14,7 @@ from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.errors import RegistryError, RegistryUnavailable, RegistryUnreachable
 from pg_streaming_machine_learning.streams.patience import NotYet, patiently
 from pg_streaming_machine_learning.streams.topic_checks import check_topics, partitions_of
+from pg_streaming_machine_learning.streams.topics import PROGRESS_PARTITIONS
 from pg_streaming_machine_learning.wire.codec import schema_of
 from pg_streaming_machine_learning.wire.prediction import BottleneckPrediction
 
@@ -43,7 +44,7 @@ class Started:
     dead_letter_bytes : int or None
         The largest record the topic of the dead letters takes, None if the broker does not tell.
     progress_partitions : int
-        How many partitions the progress topic has.
+        How many partitions of the progress topic are used: not more than it is made with, so that it may grow.
     """
 
     schema_id: int
@@ -72,7 +73,7 @@ async def check_start(settings: Settings, registry: StartRegistry) -> Started:
     logger.info("topics are there broker=%s", settings.bootstrap_servers)
     schema_id = await patiently(lambda: _prediction_schema(settings, registry), left_s())
     logger.info("registry is there predictions_schema_id=%d", schema_id)
-    return Started(schema_id, dead_letter_bytes, progress_partitions)
+    return Started(schema_id, dead_letter_bytes, min(progress_partitions, PROGRESS_PARTITIONS))
 
 
 async def _prediction_schema(settings: Settings, registry: StartRegistry) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pg_streaming_machine_learning.config import Settings
 
-__all__ = ["OwnTopic", "own_topics"]
+__all__ = ["PROGRESS_PARTITIONS", "OwnTopic", "own_topics"]
 
 DAY_MS = 86_400_000
 SPARE_BYTES = 1_048_576
