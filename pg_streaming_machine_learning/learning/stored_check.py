@@ -2,8 +2,8 @@
 
 A pickle is a program: it pushes values, names classes, has them made and filled. This walks through the
 program and keeps of each value only what kind it is. So it is known before anything runs that nothing but
-known classes is made, nothing but known functions is called, no attribute of a class is changed, and no number
-in it asks for memory that the bytes themselves do not have.
+known classes is made, nothing but known functions is called, no attribute of a class is changed, and no
+number in it asks for memory that the bytes themselves do not have.
 
 References
 ----------

@@ -2,8 +2,8 @@
 
 It is what the classifiers of river 0.26.1, and 0.22.0 for Python 3.10, turn out to be made of after
 thousands of samples with drift: all of those that `learning.models` can build, each with the parameters that
-change what it is made of. `tests/learning/test_stored_model.py` trains them again. A model that needs anything
-else has no snapshots.
+change what it is made of. `tests/learning/test_stored_classes.py` trains them again. A model that needs
+anything else has no snapshots.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A river model ↔ bytes: a pickle that names nothing but what is on a list.
 
 A pickle may have anything called when it is loaded. This one is restricted three times: what a model is made
-of is compared with an exact list when it is written; the bytes are walked through before anything of them runs;
-and when they are loaded, each name is looked up in the list again. Whoever cannot sign snapshots does not come
-that far (`state.signing`).
+of is compared with an exact list when it is written; the bytes are walked through before anything of them
+runs; and when they are loaded, each name is looked up in the list again. Whoever cannot sign snapshots does
+not come that far (`state.signing`).
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Started:
     dead_letter_bytes : int or None
         The largest record the topic of the dead letters takes, None if the broker does not tell.
     progress_partitions : int
-        How many partitions of the progress topic are used: not more than it is made with, so that it may grow.
+        How many partitions of the progress topic are used: not more than it is made with; it may grow.
     """
 
     schema_id: int

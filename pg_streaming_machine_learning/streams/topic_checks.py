@@ -206,7 +206,7 @@ def _make(admin: AdminClient, settings: Settings, missing: list[OwnTopic]) -> No
     wanted = [
         NewTopic(
             topic.name,
-            num_partitions=topic.made_with or topic.partitions,
+            num_partitions=topic.creation_partitions,
             replication_factor=settings.replication_factor,
             config=topic.creation_config,
         )
@@ -221,7 +221,7 @@ def _make(admin: AdminClient, settings: Settings, missing: list[OwnTopic]) -> No
             if reason.code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise _not_made(topic, reason) from error
         else:
-            logger.info("topic made name=%s partitions=%d", topic.name, topic.partitions)
+            logger.info("topic made name=%s partitions=%d", topic.name, topic.creation_partitions)
     raise NotYet(TopicError(f"our topics {names} were made and do not show yet"))
 
 

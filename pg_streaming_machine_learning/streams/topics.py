@@ -45,8 +45,8 @@ class OwnTopic:
         How long records are kept, milliseconds; None if it is compacted, which keeps the last of each key.
     config : mapping of str to str
         What else it is made with.
-    made_with : int
-        How many partitions it gets if it is missing; 0 if as many as it needs.
+    made_with : int or None
+        How many partitions it gets if it is missing; None if as many as it needs.
     """
 
     name: str
@@ -54,12 +54,17 @@ class OwnTopic:
     partitions: int
     retention_ms: int | None
     config: Mapping[str, str] = field(default_factory=dict)
-    made_with: int = 0
+    made_with: int | None = None
 
     @property
     def is_compacted(self) -> bool:
         """Whether the last record of each key is kept, instead of all records for some time."""
         return self.retention_ms is None
+
+    @property
+    def creation_partitions(self) -> int:
+        """How many partitions it gets if it is missing."""
+        return self.partitions if self.made_with is None else self.made_with
 
     @property
     def creation_config(self) -> dict[str, str]:
