@@ -7,7 +7,8 @@ RUN python -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check .
 
 FROM python:3.12-slim-bookworm
-RUN useradd --system --uid 10001 --create-home --home-dir /srv/worker worker
+RUN useradd --system --uid 10001 --create-home --home-dir /srv/worker worker \
+ && install --directory --owner=worker --mode=0700 /srv/worker/.local /srv/worker/.local/state
 COPY --from=build /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -15,8 +16,9 @@ ENV PATH=/opt/venv/bin:$PATH \
 USER worker
 WORKDIR /srv/worker
 STOPSIGNAL SIGTERM
-# Faust answers from the event loop that also does the work: a loop that stands still does not answer.
-ENV WEB_ENABLED=true WEB_PORT=6066
+# The event loop that does the work answers /live and /ready: one that stands still does not answer.
+ENV WEB_ENABLED=true WEB_PORT=6066 WEB_BIND=0.0.0.0
+EXPOSE 6066
 HEALTHCHECK --interval=15s --timeout=5s --start-period=90s --retries=4 \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:6066/', timeout=4)"]
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:6066/live', timeout=4)"]
 CMD ["faust", "-A", "pg_streaming_machine_learning.app", "worker", "-l", "INFO"]

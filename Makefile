@@ -53,6 +53,10 @@ integration: $(VENV)/.installed-tests ## against real Kafka where Java 17 and Ma
 	@echo "== integration tests"
 	@$(PYTEST) -v --junit-xml=$(CACHE)/junit/integration.xml $$(.ci/require-kafka) integration-test $(ARGS)
 
+.PHONY: storm
+storm: $(VENV)/.installed-tests ## storms of hours against both Kafkas (STORM='--only kills --seed 7 --scale 0.1')
+	@PYTHONPATH=.:integration-test $(VENV)/bin/python -m storm $(STORM)
+
 bench: $(VENV)/.installed-tests ## measure speed and accuracy
 	@for script in benchmarks/*.py; do echo "== $$script"; $(VENV)/bin/python $$script || exit 1; done
 

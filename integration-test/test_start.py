@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
+from pg_streaming_machine_learning.config import Settings
+from pg_streaming_machine_learning.streams.topics import own_topics
 from services.place import MakePlace, Place, StartWorker
 from services.topics import create_topic, partitions_of, wait_until
 from services.windows import SETTINGS
@@ -104,6 +107,63 @@ def test_a_topic_that_comes_later_is_waited_for_and_ours_are_made(
     )
     assert partitions_of(here.bootstrap, here.topic("LOG")) == 1
     assert running.stop() < ENDS_WITHIN_S
+
+
+def config_of(bootstrap: str, topic: str) -> dict[str, str | None]:
+    """Return how a topic is configured."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    found = admin.describe_configs([resource])[resource].result(30)
+    return {name: entry.value for name, entry in found.items()}
+
+
+def create(bootstrap: str, topic: str, **config: str) -> None:
+    """Make a topic of one partition; `_` stands for the dot in what configures it."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    dotted = {name.replace("_", "."): value for name, value in config.items()}
+    admin.create_topics([NewTopic(topic, 1, 1, config=dotted)])[topic].result(30)
+
+
+def test_our_topics_are_made_as_the_table_says(
+    real_broker: str, place: MakePlace, worker: StartWorker
+) -> None:
+    here = place(real_broker, **SETTINGS, LOG_PARTITIONS="2")
+    running = worker(here)
+    wait_until(
+        lambda: "partitions assigned" in running.output(), END_TIMEOUT_S, "the worker has its partitions"
+    )
+    ours = own_topics(Settings.load(here.settings))
+    for topic in ours:
+        config = config_of(here.bootstrap, topic.name)
+        assert {name: config[name] for name in topic.creation_config} == topic.creation_config
+        assert partitions_of(here.bootstrap, topic.name) == topic.creation_partitions
+    assert not any(f"topic '{topic.name}'" in running.output() for topic in ours), "nothing to doubt"
+
+
+def test_topics_that_lose_what_they_are_given_are_doubted_and_used(
+    real_broker: str, place: MakePlace, worker: StartWorker
+) -> None:
+    here = place(real_broker, **SETTINGS)
+    create(here.bootstrap, here.topic("STATE"), cleanup_policy="delete")
+    create(here.bootstrap, here.topic("LOG"), retention_ms="3600000")
+    running = worker(here)
+    wait_until(
+        lambda: "partitions assigned" in running.output(), END_TIMEOUT_S, "the worker has its partitions"
+    )
+    output = " ".join(running.output().split())
+    state, log = here.topic("STATE"), here.topic("LOG")
+    assert f"topic '{state}' (STATE_TOPIC) has cleanup.policy=delete, expected compact: " in output
+    assert f"topic '{log}' (LOG_TOPIC) has retention.ms=3600000, expected at least 86400000 " in output
+
+
+def test_a_topic_that_cannot_be_written_ends_with_4(
+    real_broker: str, place: MakePlace, worker: StartWorker
+) -> None:
+    here = place(real_broker, **SETTINGS)
+    create(here.bootstrap, here.topic("STATE"), cleanup_policy="compact", min_insync_replicas="2")
+    ended = worker(here)
+    assert ended.wait(END_TIMEOUT_S) == 4
+    assert "min.insync.replicas=2, expected at most 1" in last_line(ended)
 
 
 def test_ctrl_c_ends_a_worker_that_still_waits(worker: StartWorker, broker_free_place: Place) -> None:

@@ -70,7 +70,7 @@ def create_app(settings: Settings) -> Application:
         settings,
         config,
         _sources(settings, registry),
-        Signer(load_key(settings.snapshot_key, key_file()), settings.snapshot_unsigned),
+        Signer(None, settings.snapshot_unsigned),
         Shared(positions, marks, app.gate),
         app,
         partial(KafkaTransactions, settings.bootstrap_servers),
@@ -107,6 +107,8 @@ def _look_before_start(app: Application, settings: Settings, registry: Registry,
             logger.info("setting %s", line)
         with ending_on_errors("cannot start"):
             started = await check_start(settings, registry)
+        key = load_key(settings.snapshot_key, key_file())
+        owners.signer = Signer(key, settings.snapshot_unsigned)
         encoder = AvroEncoder(BottleneckPrediction, started.schema_id)
         owners.predictions = PredictionOutput(settings.predictions_topic, encoder)
         owners.progress_partitions = started.progress_partitions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from faust.types import TP
 
 from pg_streaming_machine_learning.assembly import create_app, engine_config
 from pg_streaming_machine_learning.config import Settings
@@ -20,6 +23,14 @@ COMMANDS = {
     "faust": [sys.executable, "-m", "faust", "-A", APP, "worker", "-l", "INFO"],
     "python -m": [sys.executable, "-m", "pg_streaming_machine_learning", "worker", "-l", "INFO"],
 }
+
+
+@pytest.fixture(autouse=True)
+def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return where the key of this machine is kept; not where that of its user is."""
+    home = tmp_path / "state"
+    monkeypatch.setenv("XDG_STATE_HOME", str(home))
+    return home
 
 
 def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
@@ -45,6 +56,25 @@ def test_creating_an_application_connects_to_nothing() -> None:
     app = create_app(settings)
     assert app.conf.id == "pg-streaming-machine-learning"
     assert sorted(app.agents) == ["engine", "router-labeled-data"]
+
+
+def test_creating_an_application_leaves_nothing_on_disk(state_home: Path) -> None:
+    """Asking for help creates one too. The key for snapshots is made when a worker starts."""
+    create_app(Settings())
+    assert not state_home.exists()
+
+
+def test_commits_wait_while_partitions_change_hands() -> None:
+    """Faust says when they begin to; who is told is still there, though nobody else keeps them."""
+    app = create_app(Settings())
+    gc.collect()
+
+    async def revoke() -> None:
+        await app.on_partitions_revoked.send({TP("pg-streaming-samples", 0)})
+
+    assert app.gate.is_open
+    asyncio.run(revoke())
+    assert not app.gate.is_open
 
 
 def test_the_features_input_is_there_when_it_has_a_topic() -> None:

@@ -18,6 +18,9 @@ import pytest
 import yaml
 
 import settings
+from pg_streaming_machine_learning.config import setting_names
+from pg_streaming_machine_learning.state.signing import key_file
+from pg_streaming_machine_learning.streams.worker import STOP_WITHIN_S
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "tests" / "fixtures" / "compose"
@@ -25,6 +28,8 @@ FIXTURES = ROOT / "tests" / "fixtures" / "compose"
 SETTINGS = {name for name in vars(settings) if name.isupper()}
 OF_PYTHON = {"PATH", "PYTHONUNBUFFERED", "SIMPLE_SETTINGS"}
 INTERPOLATED = re.compile(r"\$\{(\w+):-([^}]*)\}")
+OF_THE_IMAGE = {"WEB_ENABLED", "WEB_PORT", "WEB_BIND"}
+"""Settings that the image has, and its health check relies on."""
 
 
 @pytest.fixture(scope="module")
@@ -110,12 +115,64 @@ def test_the_worker_uses_settings_that_exist(compose: dict[str, Any]) -> None:
     environment = compose["services"]["worker"]["environment"]
     assert set(environment) <= SETTINGS
     for name, value in environment.items():
+        if value is None:
+            continue
         found = INTERPOLATED.fullmatch(value)
         assert found is not None
         assert found.group(1) == name
     default = INTERPOLATED.fullmatch(environment["INPUT_TOPIC"])
     assert default is not None
     assert default.group(2) == settings.INPUT_TOPIC
+
+
+def test_every_setting_reaches_the_worker(compose: dict[str, Any]) -> None:
+    """A name without value is taken from where docker-compose runs, or left out if it is not set there."""
+    environment = compose["services"]["worker"]["environment"]
+    assert set(environment) == set(setting_names()) - OF_THE_IMAGE
+    with_default = {name for name, value in environment.items() if value is not None}
+    assert with_default == {"KAFKA_BOOTSTRAP_SERVER", "SCHEMA_REGISTRY_URL", "INPUT_TOPIC"}
+
+
+def test_what_the_image_sets_is_the_rest(dockerfile: list[tuple[str, str]]) -> None:
+    """A web server at the port that the image shows, reachable from outside the container."""
+    found = dict(re.findall(r"(WEB_\w+)=(\S+)", " ".join(arguments(dockerfile, "ENV"))))
+    assert set(found) == OF_THE_IMAGE
+    assert found["WEB_BIND"] == "0.0.0.0"
+    assert arguments(dockerfile, "EXPOSE") == [found["WEB_PORT"]]
+
+
+def test_the_worker_starts_again_whatever_it_ended_with(compose: dict[str, Any]) -> None:
+    """Exit code 75 means that a new start mends it; it has longer to stop than it needs."""
+    worker = compose["services"]["worker"]
+    assert worker["restart"] == "unless-stopped"
+    assert int(worker["stop_grace_period"].removesuffix("s")) > STOP_WITHIN_S
+
+
+def test_compose_file_and_image_check_the_health_alike(
+    compose: dict[str, Any], dockerfile: list[tuple[str, str]]
+) -> None:
+    """The image's check is for those who run it without the compose file."""
+    options, _, command = arguments(dockerfile, "HEALTHCHECK")[-1].partition(" CMD ")
+    check = compose["services"]["worker"]["healthcheck"]
+    assert check.pop("test") == ["CMD", *json.loads(command)]
+    written = {name.replace("-", "_"): value for name, value in re.findall(r"--([\w-]+)=(\S+)", options)}
+    assert {name: str(value) for name, value in check.items()} == written
+
+
+def test_the_key_of_snapshots_outlives_the_container(
+    compose: dict[str, Any], dockerfile: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The volume is where the key file is, in a folder that belongs to the user of the image."""
+    (mount,) = compose["services"]["worker"]["volumes"]
+    _, _, folder = mount.partition(":")
+    home = re.search(r"--home-dir (\S+)", " ".join(arguments(dockerfile, "RUN")))
+    assert home is not None
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", home.group(1))
+    assert key_file().is_relative_to(folder)
+    made = next(rest for rest in arguments(dockerfile, "RUN") if "install --directory" in rest)
+    assert made.endswith(f" {folder}")
+    assert f"--owner={arguments(dockerfile, 'USER')[-1]}" in made
 
 
 def test_the_worker_finds_the_services_of_this_file(compose: dict[str, Any]) -> None:
@@ -173,7 +230,9 @@ def test_every_volume_is_declared(compose: dict[str, Any]) -> None:
         mount.split(":") for service in compose["services"].values() for mount in service.get("volumes", [])
     ]
     assert [name for name, _ in mounts] == list(compose["volumes"])
-    assert [path for _, path in mounts] == [compose["services"]["kafka"]["environment"]["KAFKA_LOG_DIRS"]]
+    assert compose["services"]["kafka"]["volumes"] == [
+        "kafka-data:" + compose["services"]["kafka"]["environment"]["KAFKA_LOG_DIRS"]
+    ]
 
 
 def test_images_are_pinned(compose: dict[str, Any], dockerfile: list[tuple[str, str]]) -> None:
@@ -233,7 +292,7 @@ def test_the_health_check_asks_where_the_worker_listens(dockerfile: list[tuple[s
     """The port asked is the port set."""
     port = re.findall(r"WEB_PORT=(\d+)", " ".join(arguments(dockerfile, "ENV")))
     assert len(port) == 1
-    assert f"127.0.0.1:{port[0]}/" in arguments(dockerfile, "HEALTHCHECK")[0]
+    assert f"127.0.0.1:{port[0]}/live'" in arguments(dockerfile, "HEALTHCHECK")[0]
 
 
 def test_health_checks_of_the_compose_file_compile(compose: dict[str, Any]) -> None:

@@ -97,6 +97,18 @@ def test_a_module_of_ones_own_needs_only_what_differs(module: Path) -> None:
         ("MODEL_PARAMETERS", "[1]"),
         ("MODEL_PARAMETERS", "{"),
         ("WEB_PORT", "65536"),
+        ("WEB_BIND", ""),
+        ("STATE_TOPIC", ""),
+        ("PROGRESS_TOPIC", "a topic"),
+        ("SESSION_TIMEOUT_S", "0"),
+        ("SESSION_TIMEOUT_S", "0.5"),
+        ("SNAPSHOT_EVERY_UPDATES", "0"),
+        ("SNAPSHOT_EVERY_S", "-1"),
+        ("SNAPSHOT_MAX_BYTES", "65535"),
+        ("SNAPSHOT_UNSIGNED", "never"),
+        ("ALLOW_COLD_START", "2"),
+        ("ALLOW_HOLES", ""),
+        ("STUCK_AFTER_S", "0"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_expected(name: str, value: str) -> None:
@@ -208,6 +220,62 @@ def test_a_wrong_address_does_not_show_its_password() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.load({"SCHEMA_REGISTRY_URL": "ftp://user:secret@registry"})
     assert "secret" not in str(caught.value)
+
+
+KEY = "0123456789 this is secret"
+
+
+def test_a_secret_is_shown_nowhere() -> None:
+    """Neither at the start nor in what Python shows of the settings; that there is one may be known."""
+    settings = Settings.load({"SNAPSHOT_KEY": KEY})
+    assert settings.snapshot_key == KEY
+    assert "SNAPSHOT_KEY=***" in settings.describe()
+    assert "SNAPSHOT_KEY=" in Settings().describe()
+    assert KEY not in repr(settings) + str(settings) + " ".join(settings.describe())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        (
+            "SNAPSHOT_KEY",
+            "too short",
+            "SNAPSHOT_KEY is not shown, expected at least 16 characters, or nothing",
+        ),
+        ("SNAPSHOT_KEY", f" {KEY}", "SNAPSHOT_KEY is not shown, expected at least 16 characters"),
+        ("SNAPSHOT_KEYS", KEY, "SNAPSHOT_KEYS in the environment is "),
+        ("snapshot_key", KEY, "snapshot_key in the environment is "),
+    ],
+)
+def test_a_secret_given_wrongly_is_not_shown(name: str, value: str, expected: str) -> None:
+    """Nor one whose name is misspelt: error lines end up in logs."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({name: value})
+    assert str(caught.value).startswith(expected)
+    assert value.strip() not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["", None])
+def test_no_secret_is_none(value: str | None, module: Path) -> None:
+    """The key of the machine is used then."""
+    module.write_text(f"SNAPSHOT_KEY = {value!r}\n", encoding="utf-8")
+    assert Settings.load({"SIMPLE_SETTINGS": "my_settings"}).snapshot_key == ""
+
+
+@pytest.mark.parametrize("name", ["STATE_TOPIC", "PROGRESS_TOPIC"])
+def test_what_a_start_needs_has_topics_of_its_own(name: str) -> None:
+    """They are compacted: anything else in them would be lost."""
+    with pytest.raises(SettingsError, match=rf"^{name} is 'x', expected another topic than LOG_TOPIC$"):
+        Settings.load({"LOG_TOPIC": "x", name: "x"})
+
+
+def test_whatever_endangers_the_state_is_off() -> None:
+    """Records are skipped, models are thrown away and unsigned ones loaded on request only."""
+    settings = Settings()
+    risks = (settings.allow_cold_start, settings.allow_holes, settings.snapshot_unsigned)
+    assert not any(risks)
+    assert settings.check_crcs
+    assert settings.web_bind == "127.0.0.1"
 
 
 def test_document_has_every_setting_with_default_and_range() -> None:

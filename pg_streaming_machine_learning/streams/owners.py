@@ -108,7 +108,7 @@ class KafkaOwners:
         self._settings = settings
         self._config = config
         self._sources = sources
-        self._signer = signer
+        self.signer = signer
         self._shared = shared
         self._offsets = offsets
         self._open_transactions = open_transactions
@@ -127,7 +127,7 @@ class KafkaOwners:
         rules = RecoveryRules(
             settings.application_id,
             place[1],
-            self._signer,
+            self.signer,
             settings.snapshot_max_bytes,
             allow_cold_start=settings.allow_cold_start,
             allow_holes=settings.allow_holes,
@@ -144,7 +144,7 @@ class KafkaOwners:
             place,
             settings.application_id,
             settings.state_topic,
-            self._signer,
+            self.signer,
             settings.snapshot_max_bytes,
             recovered.snapshot_number,
             SnapshotSchedule(every, monotonic=self._monotonic),

@@ -181,7 +181,7 @@ def printed(print_it: Callable[[Console], None]) -> str:
 
 
 def test_the_summary_says_what_kills_led_to() -> None:
-    """Three zeros are what is promised; the embedded broker is named only if there is something to explain."""
+    """Zeros are what is promised; the embedded broker is named only if there is something to explain."""
     shown = board([0, 1], [0.1, 0.9])
     shown.kills, shown.restarts = 3, 1
     text = printed(lambda console: print_summary(console, shown, 112.0))

@@ -87,14 +87,7 @@ class ListTransactions:
     def commit_held(self) -> None:
         """Let what is held back come to its end, also where nobody waits for it any more."""
         for records, released in self.held:
-            try:
-                self._write(records)
-            except TransactionError as error:
-                if not released.done():
-                    released.set_exception(error)
-            else:
-                if not released.done():
-                    released.set_result(None)
+            self._release(records, released)
         self.held.clear()
 
     def records(self, topic: str | None = None) -> list[Outgoing]:
@@ -105,6 +98,19 @@ class ListTransactions:
             for record in transaction
             if topic is None or record.topic == topic
         ]
+
+    def _release(self, records: Sequence[Outgoing], released: asyncio.Future[None]) -> None:
+        error = None
+        try:
+            self._write(records)
+        except TransactionError as failed:
+            error = failed
+        if released.done():
+            return
+        if error is None:
+            released.set_result(None)
+        else:
+            released.set_exception(error)
 
     def _write(self, records: Sequence[Outgoing]) -> None:
         if self.is_fenced:
@@ -120,8 +126,8 @@ class ListTransactions:
 class Cluster:
     """Topics in memory, written by transactions.
 
-    `begin` has the first offsets of partitions that lost records; `steps` what was done, in order. `when_read`
-    is called when state is read, in the thread in which it is.
+    `begin` has the first offsets of partitions that lost records; `steps` what was done, in order;
+    `when_read` is called when state is read, in the thread in which it is.
     """
 
     topics: dict[TopicPlace, list[Outgoing]] = field(default_factory=dict)

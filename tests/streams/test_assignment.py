@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -143,7 +144,9 @@ def test_a_partition_that_comes_back_is_taken_over_anew(log: list[bytes]) -> Non
     alone.take_over(LOG)
     alone.read(LOG)
     assert one.predictions()[: len(alone.predictions())] == alone.predictions()
-    assert [record.value for record in cluster.records(*PROGRESS)][-1] == RouterProgress(9, 480_000).to_bytes()
+    assert [record.value for record in cluster.records(*PROGRESS)][-1] == RouterProgress(
+        9, 480_000
+    ).to_bytes()
 
 
 def test_no_partitions_are_fine() -> None:
@@ -383,6 +386,11 @@ def test_a_host_taken_over_while_another_rebalance_begins_is_begun_after_that() 
     asyncio.run(run())
 
 
+async def set_event(event: asyncio.Event) -> None:
+    """Set an event."""
+    event.set()
+
+
 class SlowSigner(Signer):
     """Signs a snapshot when it is told to; so long it is not ready."""
 
@@ -418,8 +426,10 @@ def test_taking_over_ends_though_a_rebalance_shuts_the_gate_meanwhile() -> None:
         signer.may_sign.set()
         await asyncio.wait_for(taking_over, 5)
         await worker.assignment.take_over([LOG])
-        while worker.assignment.restoring() or not worker.cluster.records("state"):
-            await asyncio.sleep(0)
+        begun = asyncio.Event()
+        worker.assignment.lanes.run(LOG, "going on", partial(set_event, begun))
+        await asyncio.wait_for(begun.wait(), 30)
+        assert worker.assignment.restoring() == []
 
     asyncio.run(run())
     begun = [record.value for record in worker.cluster.records("state") if record.key == PROGRESS_KEY]

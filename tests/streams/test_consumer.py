@@ -9,8 +9,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
-from collections.abc import Callable
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Collection
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -26,17 +30,19 @@ from faust.types.enums import ProcessingGuarantee
 
 from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.streams.application import Application, BatchSchema
-from pg_streaming_machine_learning.streams.batch import Batch
+from pg_streaming_machine_learning.streams.batch import Batch, TopicPlace
 from pg_streaming_machine_learning.streams.consumer import (
+    HELD_BACK_S,
     BatchConsumer,
     BatchConsumerThread,
     BatchTransport,
-    LosslessProducer,
 )
 from pg_streaming_machine_learning.streams.positions import Positions
 from tests.streams.stand_ins import Record
 
+ROOT = Path(__file__).parent.parent.parent
 PLACE = ("input", 1)
+OTHER = ("input", 2)
 
 HOOKS: list[tuple[type, type, str, Callable[..., Any]]] = [
     (Application, faust.App, "_new_transport", faust.App.transport.fget),  # type: ignore[attr-defined]
@@ -46,6 +52,7 @@ HOOKS: list[tuple[type, type, str, Callable[..., Any]]] = [
     (BatchConsumer, driver.Consumer, "seek_to_committed", base.Consumer.perform_seek),
     (BatchConsumer, driver.Consumer, "_add_gap", base.Consumer._drain_messages),
     (BatchConsumer, driver.Consumer, "force_commit", base.Consumer.commit),
+    (BatchConsumer, driver.Consumer, "_commit", base.Consumer._commit_offsets),
     (BatchConsumer, driver.Consumer, "verify_event_path", base.Consumer.verify_all_partitions_active),
     (
         BatchConsumerThread,
@@ -59,7 +66,6 @@ HOOKS: list[tuple[type, type, str, Callable[..., Any]]] = [
         "_fetch_records",
         driver.AIOKafkaConsumerThread.getmany,
     ),
-    (LosslessProducer, driver.Producer, "_settings_extra", driver.Producer._new_producer),
 ]
 
 
@@ -93,11 +99,10 @@ def test_positions_are_asked_for_after_the_rebalance_is_complete() -> None:
 
 
 def test_application_uses_our_transport(app: Application) -> None:
-    """Consumer, thread and producer are ours."""
+    """Consumer and thread are ours. Faust's producer is not used."""
     assert type(app.transport) is BatchTransport
     assert type(app.consumer) is BatchConsumer
     assert type(app.batch_consumer._thread) is BatchConsumerThread
-    assert type(app.producer) is LosslessProducer
     assert app.batch_consumer.positions is app.positions
 
 
@@ -129,13 +134,32 @@ def test_consumer_reads_committed_records_only(app: Application) -> None:
     assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in source
 
 
-def test_producer_asks_for_all_replicas_and_no_doubles(app: Application) -> None:
-    """A batch that is lost must not be overtaken by those after it."""
-    producer = app.producer
-    assert isinstance(producer, LosslessProducer)
-    settings = {**producer._settings_default(), **producer._settings_extra()}
-    assert (settings["acks"], settings["enable_idempotence"]) == ("all", True)
-    assert settings["compression_type"] == "gzip"
+def created(settings: Settings) -> Any:
+    """Return the consumer that Faust makes for an application with these settings."""
+    app = Application(settings, Positions())
+
+    async def create() -> Any:
+        consumer = app.batch_consumer._thread._create_worker_consumer(app.transport)  # type: ignore[arg-type]
+        await consumer.stop()
+        return consumer
+
+    return asyncio.run(create())
+
+
+@pytest.mark.parametrize(("session_s", "heartbeat_ms"), [(6, 1500), (1, 250), (91, 22_750), (1800, 450_000)])
+def test_the_session_is_as_long_as_the_settings_say(session_s: int, heartbeat_ms: int) -> None:
+    """A worker that is gone is replaced after it; several heartbeats fit in. The whole range can be used."""
+    consumer = created(Settings(session_timeout_s=session_s))
+    assert consumer._session_timeout_ms == session_s * 1000
+    assert consumer._heartbeat_interval_ms == heartbeat_ms
+    assert consumer._request_timeout_ms > consumer._session_timeout_ms
+
+
+def test_an_offset_that_is_gone_is_no_reason_to_skip() -> None:
+    """Neither for us nor for aiokafka."""
+    consumer = created(Settings())
+    assert consumer._auto_offset_reset == "none"
+    assert consumer._enable_auto_commit is False
 
 
 class FetchedFrom:
@@ -149,6 +173,7 @@ class FetchedFrom:
         self._subscription = self._subscriptions = self
         self.subscription = self.assignment = self
         self.sought: dict[TopicPartition, int] = {}
+        self.asked: list[set[TopicPartition]] = []
 
     def fetch_context(self) -> Any:
         """Return what aiokafka enters while fetching."""
@@ -160,6 +185,7 @@ class FetchedFrom:
 
     async def fetched_records(self, partitions: Any, timeout: Any = 0, max_records: Any = None) -> Any:
         """Return what is fetched."""
+        self.asked.append(set(partitions))
         if isinstance(self.fetched, Exception):
             raise self.fetched
         return self.fetched
@@ -179,10 +205,13 @@ def test_stand_in_of_the_fetcher_has_its_method() -> None:
     assert list(real) == list(inspect.signature(FetchedFrom.fetched_records).parameters)
 
 
-def fetch(app: Application, consumer: FetchedFrom) -> dict[tuple[str, int], list[Batch]]:
+def fetch(
+    app: Application, consumer: FetchedFrom, places: Collection[TopicPlace] = (PLACE,)
+) -> dict[TopicPlace, list[Batch]]:
     """Return what a fetch brings."""
-    found: dict[tuple[str, int], list[Batch]] = asyncio.run(
-        app.batch_consumer._thread._fetch_records(consumer, {TP(*PLACE)}, timeout=1.0, max_records=10)
+    wanted = {TP(*place) for place in places}
+    found: dict[TopicPlace, list[Batch]] = asyncio.run(
+        app.batch_consumer._thread._fetch_records(consumer, wanted, timeout=1.0, max_records=10)
     )
     return found
 
@@ -217,6 +246,48 @@ def test_a_fetch_without_records_is_nothing(app: Application) -> None:
     """Nothing is fetched, or there is no position yet."""
     assert fetch(app, FetchedFrom({}, position=0)) == {}
     assert fetch(app, FetchedFrom(NoOffsetForPartitionError(PLACE), position=0)) == {}
+
+
+def test_partitions_held_back_are_not_fetched(app: Application) -> None:
+    """One with enough to do, or that stands still, does not fill the memory; the others go on."""
+    consumer = FetchedFrom({}, position=0)
+    app.is_held_back = lambda place: place == PLACE
+    assert fetch(app, consumer, [PLACE, OTHER]) == {}
+    assert consumer.asked == [{TopicPartition(*OTHER)}]
+    app.is_held_back = lambda place: False
+    fetch(app, consumer, [PLACE, OTHER])
+    assert consumer.asked[-1] == {TopicPartition(*PLACE), TopicPartition(*OTHER)}
+
+
+def test_nothing_is_fetched_while_every_partition_is_held_back(app: Application) -> None:
+    """Faust asks again at once: there is a pause in it."""
+    consumer = FetchedFrom({}, position=0)
+    app.is_held_back = lambda _: True
+    began_s = time.monotonic()
+    assert fetch(app, consumer, [PLACE, OTHER]) == {}
+    assert time.monotonic() - began_s >= HELD_BACK_S / 2
+    assert consumer.asked == []
+
+
+def test_an_offset_out_of_range_ends_the_process() -> None:
+    """Its records were deleted while they were being read towards; a new start says what to do."""
+    script = """
+import asyncio
+from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.structs import TopicPartition
+from faust.types import TP
+from pg_streaming_machine_learning.config import Settings
+from pg_streaming_machine_learning.streams.application import Application
+from pg_streaming_machine_learning.streams.positions import Positions
+from tests.streams.test_consumer import FetchedFrom, fetch
+app = Application(Settings(kafka_bootstrap_server="kafka://localhost:1"), Positions())
+fetch(app, FetchedFrom(OffsetOutOfRangeError({TopicPartition("input", 1): 7}), 0))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 4
+    assert done.stderr.startswith("offset input[1]@7 is out of range: ")
 
 
 def test_a_batch_passes_through_faust_untouched(app: Application) -> None:

@@ -53,7 +53,9 @@ def test_its_own_headers_come_along() -> None:
 
 def test_what_the_topic_cannot_take_stays_where_it_is() -> None:
     """Place and reason are kept, and the size is told; the log goes on."""
-    sent = letter(InputRecord("input", 0, 5, -1, b"k", b"v" * 4096, (("big", b"h" * 4096),)), limit_bytes=4096)
+    sent = letter(
+        InputRecord("input", 0, 5, -1, b"k", b"v" * 4096, (("big", b"h" * 4096),)), limit_bytes=4096
+    )
     assert essence(sent) == ("dead", 0, None, None)
     headers = dict(sent.headers)
     assert headers["offset"] == b"5"

@@ -68,7 +68,7 @@ class Stage:
             self.source,
             self.event_ms,
             self.transactions,
-            RouterOutlet("log", self.log_partitions, DeadLetters("dead"), "progress"),
+            RouterOutlet("log", self.log_partitions, DeadLetters("dead"), "progress", 5),
             self.positions,
             self.marks,
             self.gate,
@@ -110,7 +110,7 @@ class Stage:
 
 def progress_of(record: Outgoing) -> RouterProgress:
     """Return the progress that a record says, after looking whether it is where it belongs."""
-    assert (record.topic, record.partition, record.key) == ("progress", 0, router_key(*PLACE))
+    assert (record.topic, record.partition, record.key) == ("progress", 5, router_key(*PLACE))
     return RouterProgress.from_bytes(record.value or b"")
 
 

@@ -15,14 +15,17 @@ def topics(settings: Settings) -> dict[str, OwnTopic]:
 
 
 def test_what_belongs_together_has_the_same_partition_number() -> None:
-    """Predictions and state go to the partition of their cause; dead letters and progress are few."""
+    """Predictions and state go to the partition of their cause; one is enough for the others."""
     ours = topics(Settings(log_partitions=3))
-    assert {setting: (topic.name, topic.partitions) for setting, topic in ours.items()} == {
-        "LOG_TOPIC": ("pg-streaming-samples", 3),
-        "PREDICTIONS_TOPIC": ("pg-streaming-predictions", 3),
-        "DEAD_LETTERS_TOPIC": ("pg-streaming-dead-letters", 1),
-        "STATE_TOPIC": ("pg-streaming-state", 3),
-        "PROGRESS_TOPIC": ("pg-streaming-progress", 1),
+    found = {
+        setting: (topic.name, topic.partitions, topic.creation_partitions) for setting, topic in ours.items()
+    }
+    assert found == {
+        "LOG_TOPIC": ("pg-streaming-samples", 3, 3),
+        "PREDICTIONS_TOPIC": ("pg-streaming-predictions", 3, 3),
+        "DEAD_LETTERS_TOPIC": ("pg-streaming-dead-letters", 1, 1),
+        "STATE_TOPIC": ("pg-streaming-state", 3, 3),
+        "PROGRESS_TOPIC": ("pg-streaming-progress", 1, 16),
     }
 
 
