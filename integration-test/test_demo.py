@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,8 @@ MINUTES = "8"
 
 END_TIMEOUT_S = 150.0
 MARK = "PG_DEMO_TEST"
+
+_PROGRESS = re.compile(r"(?P<predictions>\d+) predictions .* worker pid (?P<pid>\d+)")
 
 
 class Demo:
@@ -153,16 +156,69 @@ def test_again_and_two_at_once_it_predicts_the_same(
         assert demo.leaves_nothing()
 
 
-def test_killing_the_worker_in_the_middle_changes_no_prediction(
+def test_its_own_kills_change_no_prediction(
     start: Callable[..., Demo], undisturbed: tuple[dict[str, object], str]
 ) -> None:
-    """`kill -9` and a restart: every id is there, with the same contents."""
-    demo = start("--kill")
+    """`kill -9` and a restart, three times: every id is there, with the same bytes."""
+    demo = start("--kill", "3")
     output = demo.end()
     assert demo.process.returncode == 0, output
-    assert "The worker was killed in the middle" in output
-    assert "0 of them with other contents" in output
+    assert "The worker was killed 3 times." in output
+    assert ", 0 with other contents, 0 missing" in output
     assert demo.predictions() == undisturbed[0]
+    assert demo.leaves_nothing()
+
+
+def test_killed_by_a_user_again_and_again_it_compares_with_an_undisturbed_run(
+    start: Callable[..., Demo], undisturbed: tuple[dict[str, object], str], tmp_path: Path
+) -> None:
+    """The worker is found by the pid that is shown, and killed whenever it has brought something new."""
+    quiet = tmp_path / "quiet.jsonl"
+    quiet.write_text("".join(json.dumps(each) + "\n" for each in undisturbed[0].values()), encoding="utf-8")
+    demo = start("--compare", str(quiet), "--speed", "50")
+    assert demo.process.stdout is not None
+    kills, came, shown = 0, 0, []
+    for line in demo.process.stdout:
+        shown.append(line.decode())
+        found = _PROGRESS.search(shown[-1])
+        if found is not None and kills < 2 and int(found["predictions"]) > came:
+            came = int(found["predictions"])
+            os.kill(int(found["pid"]), signal.SIGKILL)
+            kills += 1
+    output = " ".join("".join(shown).split())
+    assert demo.process.wait(END_TIMEOUT_S) == 0, output
+    assert "The worker was killed 2 times." in output
+    assert f"Compared with the {len(undisturbed[0])} predictions of" in output
+    assert "0 missing, 0 doubled, 0 divergent, 0 that it does not have." in output
+    assert demo.leaves_nothing()
+
+
+def test_a_comparison_can_fail(
+    start: Callable[..., Demo], undisturbed: tuple[dict[str, object], str], tmp_path: Path
+) -> None:
+    """Other predictions than those that were saved are told apart, and the exit code says so."""
+    saved = [dict(each) for each in undisturbed[0].values() if isinstance(each, dict)]
+    saved[0]["id"] = "nobody@0+0"
+    saved[1]["value"] = saved[2]["value"]
+    other = tmp_path / "other.jsonl"
+    other.write_text("".join(json.dumps(each) + "\n" for each in saved), encoding="utf-8")
+    demo = start("--compare", str(other))
+    output = demo.end()
+    assert demo.process.returncode == 1
+    assert "1 missing, 0 doubled, 1 divergent, 1 that it does not have." in output
+    assert demo.leaves_nothing()
+
+
+def test_what_was_not_saved_by_the_demo_is_no_run_to_compare_with(
+    start: Callable[..., Demo], tmp_path: Path
+) -> None:
+    """It is said before anything starts."""
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"id": "one"}\n', encoding="utf-8")
+    demo = start("--compare", str(other))
+    output = demo.end()
+    assert demo.process.returncode == 70
+    assert "is no saved prediction" in output
     assert demo.leaves_nothing()
 
 
@@ -193,10 +249,10 @@ def test_killed_it_leaves_no_worker(start: Callable[..., Demo]) -> None:
 def test_a_worker_that_leaves_is_an_error(start: Callable[..., Demo]) -> None:
     """The demo does not wait for what cannot come."""
     demo = start()
-    demo.worker().kill()
+    demo.worker().terminate()
     output = demo.end()
     assert demo.process.returncode == 70
-    assert "pg-streaming-machine-learning: the worker left with exit code -9" in output
+    assert "pg-streaming-machine-learning: the worker left with exit code" in output
     assert demo.leaves_nothing()
 
 

@@ -83,6 +83,28 @@ def fleet(hosts: Sequence[str], windows: int, seed: int) -> Fleet:
     return Fleet(tuple(map(tuple, partitions)), tuple(final))
 
 
+def busy_log(windows: int, seed: int) -> list[LogRecord]:
+    """Return the log of one input partition and two hosts in which nearly every mark closes windows.
+
+    Now and then a record is sent twice, a window has two revisions, or a host none.
+    """
+    rng = random.Random(seed)
+    log: list[LogRecord] = []
+    for index in range(windows):
+        for host in ("a", "b"):
+            for _ in range(rng.choice([0, 1, 1, 1, 2])):
+                label = rng.choice([0, 1, None])
+                readings = [rng.gauss(80.0 if label else 20.0, 10.0) for _ in range(5)]
+                place = SourcePlace(TOPIC, 0, len(log))
+                metric = rng.choice([CPU, MEMORY])
+                log.append(WindowUpdate(place, host, metric, index * HOP_MS, summarize(readings), label))
+                if rng.random() < 0.1:
+                    log.append(log[-1])
+        progress = ProgressMark(InputPartition(TOPIC, 0), 1, index * HOP_MS, False, index * 1000)
+        log.append(progress)
+    return log
+
+
 def merged(partitions: Sequence[Sequence[LogRecord]], order: random.Random) -> list[LogRecord]:
     """Return the records of all partitions in one order, each partition's own order kept."""
     waiting = [list(records) for records in partitions]

@@ -35,7 +35,10 @@ CHUNK_BYTES = 900_000
 """Below the largest record that Kafka takes as it comes, 1 MiB."""
 
 EXPANDS_AT_MOST = 100
-"""A snapshot expands to no more than so many times its compressed size; ours do some five times."""
+"""A snapshot expands to no more than so many times its compressed size; ours do some three times."""
+
+ALWAYS_EXPANDS = 2**26
+"""A snapshot may expand to so many bytes however small it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ class Slot:
         payload = self.stored(max_bytes)
         assert self.manifest is not None
         signer.check(self.manifest.signed_bytes(), self.manifest.signature)
-        return expand(payload, min(EXPANDS_AT_MOST * max(len(payload), 1024), EXPANDS_AT_MOST * max_bytes))
+        return expand(payload, max(EXPANDS_AT_MOST * len(payload), ALWAYS_EXPANDS))
 
 
 @dataclass(frozen=True)

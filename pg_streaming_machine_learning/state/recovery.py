@@ -207,7 +207,8 @@ class _Recovery:
 
     def _from_snapshot(self) -> tuple[Engine, int] | None:
         """Return an engine with the state of the best snapshot that can be used, and its position."""
-        for slot in self._stored.slots:
+        # What cannot be read may have been the furthest: an operator has to know, even if another is used.
+        for slot in sorted(self._stored.slots, key=lambda slot: slot.manifest is not None):
             try:
                 found = self._restored(slot)
             except SnapshotError as error:  # noqa: PERF203

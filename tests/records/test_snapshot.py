@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,4 +65,48 @@ def test_a_state_of_another_part_or_version_is_refused() -> None:
     with pytest.raises(SnapshotError, match="state is of 'store' version 2, expected 'places' version 2"):
         read_state("places", 2, data)
     with pytest.raises(SnapshotError, match="state is of 'store' version 2, expected 'store' version 1"):
+        read_state("store", 1, data)
+
+
+def sealed(body: bytes) -> bytes:
+    """Return a snapshot whose checksum fits, whatever is in it."""
+    return b"PGSM\x01" + zlib.crc32(body).to_bytes(4, "big") + body
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "a part ends behind it"),
+        (b"\x00", "a part ends behind it"),
+        (b"\x00\x01", "a part ends behind it"),
+        (b"\xff\xff", "a part ends behind it"),
+        (b"\x00\x01\x00\x05ab", "a part ends behind it"),
+        (b"\x00\x01\x00\x01a", "a part ends behind it"),
+        (b"\x00\x01\x00\x01a" + b"\xff" * 8, "a part ends behind it"),
+        (b"\x00\x01\x00\x01a\x00\x00\x00\x00\x00\x00\x00\x02x", "a part ends behind it"),
+        (b"\x00\x01\x00\x01\xff" + bytes(8), "can't decode byte 0xff"),
+        (b"\x00\x00x", "a part comes twice, or more follows"),
+        (b"\x00\x02" + (b"\x00\x01a" + bytes(8)) * 2, "a part comes twice, or more follows"),
+    ],
+)
+def test_a_checksum_that_fits_makes_no_snapshot(body: bytes, message: str) -> None:
+    """Lengths are not trusted, and nothing is read or kept that is not there."""
+    with pytest.raises(SnapshotError, match=f"snapshot of {len(body) + 9} bytes is damaged: .*{message}"):
+        unpack(sealed(body))
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_with_a_checksum_are_parts_or_an_error(body: bytes) -> None:
+    try:
+        parts = unpack(sealed(body))
+    except SnapshotError:
+        return
+    assert pack(parts) == sealed(body)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"null", b"[" * 100_000, b"\xff", b'{"part":"store"}', b'{"version":' + b"9" * 5000]
+)
+def test_bytes_that_are_no_state_are_refused(data: bytes) -> None:
+    with pytest.raises(SnapshotError, match=f"{len(data)} bytes are no state of 'store'"):
         read_state("store", 1, data)

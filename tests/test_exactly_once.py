@@ -1,0 +1,363 @@
+"""Nothing lost, doubled or changed, whatever stops at whatever moment: the worker against a model of Kafka.
+
+Engines, owners, assignment, recovery and snapshots are the real ones; Kafka is `tests.streams.memory`. Hypothesis
+looks for an order of events after which a reader would see something else than of an undisturbed run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+import pytest
+from hypothesis import Phase
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from pg_streaming_machine_learning.config import Settings
+from pg_streaming_machine_learning.engine import Engine
+from pg_streaming_machine_learning.errors import TransactionError
+from pg_streaming_machine_learning.learning.models import model_version
+from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
+from pg_streaming_machine_learning.records.prediction import Prediction
+from pg_streaming_machine_learning.state import layout
+from pg_streaming_machine_learning.state.generation import FROM_LOG, GenerationOrder
+from pg_streaming_machine_learning.state.layout import GENERATION_KEY, PROGRESS_KEY
+from pg_streaming_machine_learning.state.progress import EngineProgress
+from pg_streaming_machine_learning.streams import ending, snapshots
+from pg_streaming_machine_learning.streams.batch import TopicPlace
+from pg_streaming_machine_learning.streams.transactions import Outgoing
+from pg_streaming_machine_learning.wire.log import decode
+from tests.logs import busy_log, config
+from tests.state_digest import part_digests
+from tests.streams.memory import MemoryBroker
+from tests.streams.mutants import MUTANTS, SIGNER
+from tests.streams.process import PREDICTIONS, MemoryProcess, ended_process
+from tests.streams.stand_ins import encoded
+from tests.streams.still_loop import StillLoop
+
+PARTITIONS = (0, 1)
+SETTINGS = Settings(
+    application_id="app",
+    input_topic="input",
+    log_topic="log",
+    log_partitions=len(PARTITIONS),
+    predictions_topic="predictions",
+    state_topic="state",
+    snapshot_every_updates=8,
+    snapshot_every_s=30,
+)
+PHASES = (Phase.generate,)
+MOST_PROCESSES = 3
+
+WHICH = st.integers(0, MOST_PROCESSES - 1)
+PARTITION = st.sampled_from(PARTITIONS)
+COUNT = st.integers(1, 12)
+STOP = st.none() | st.integers(0, 12)
+
+
+class Undisturbed:
+    """An engine that reads a partition of the log without ever stopping, and what it says."""
+
+    def __init__(self, broker: MemoryBroker, place: TopicPlace) -> None:
+        self.engine = Engine(config())
+        self.predictions: list[tuple[int, int, Prediction]] = []
+        self.fingerprints = [self.engine.fingerprint()]
+        self._broker = broker
+        self._place = place
+
+    def read_on(self, end: int) -> None:
+        """Read up to an offset."""
+        for offset in range(len(self.fingerprints) - 1, end):
+            for _, record in self._broker.committed(self._place, offset, offset + 1):
+                found = self.engine.process([decode(record.value or b"")])
+                self.predictions += [(offset, index, each) for index, each in enumerate(found)]
+            self.fingerprints.append(self.engine.fingerprint())
+
+
+def expected(offset: int, index: int, prediction: Prediction, partition: int, generation: int) -> Outgoing:
+    """Return the record of a prediction as it has to be in the topic."""
+    output = PredictionOutput("predictions", PREDICTIONS).encode(
+        replace(prediction, model_version=model_version(generation))
+    )
+    headers = (("log-offset", b"%d" % offset), ("log-index", b"%d" % index))
+    return Outgoing("predictions", partition, output.key, output.value, headers)
+
+
+class ExactlyOnce(RuleBasedStateMachine):
+    """Records come, processes work, stop, die and replace each other."""
+
+    process_class: ClassVar[type[MemoryProcess]] = MemoryProcess
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = StillLoop()
+        self.broker = MemoryBroker()
+        self.processes: list[MemoryProcess] = []
+        self.started = 0
+        self.undisturbed = [Undisturbed(self.broker, ("log", number)) for number in PARTITIONS]
+        self.scripts: list[list[bytes]] = []
+        self.story: list[str] = []
+        self.orders = 0
+
+    @initialize(seed=st.integers(0, 3))
+    def begin(self, seed: int) -> None:
+        """Choose what the log will hold, and start the first process."""
+        self.scripts = [[encoded(each) for each in busy_log(60, seed + number)] for number in PARTITIONS]
+        self.start({*PARTITIONS}, None, fail=False)
+
+    @rule(partition=PARTITION, count=COUNT, end=st.sampled_from(["commit", "abort", "leave open"]))
+    def append(self, partition: int, count: int, end: str) -> None:
+        """Let a router write to the log."""
+        records = self.scripts[partition][:count]
+        del self.scripts[partition][:count]
+        name = f"router-{partition}-{end}"
+        epoch = self.broker.fence(name)
+        for value in records:
+            self.broker.write(name, epoch, Outgoing("log", partition, None, value))
+        if end == "commit":
+            self.broker.commit(name, epoch)
+        elif end == "abort":
+            self.broker.fence(name)
+        self.tell(f"a router writes {len(records)} records to log[{partition}]: {end}")
+
+    @precondition(lambda self: len(self.processes) < MOST_PROCESSES)
+    @rule(partitions=st.sets(PARTITION, min_size=1), stop=STOP, fail=st.booleans())
+    def start(self, partitions: set[int], stop: int | None, fail: bool) -> None:
+        """Let a process start and take partitions over; those who had them may not have heard it yet."""
+        self.started += 1
+        name = f"P{self.started}"
+        self.processes.append(self.process_class(name, self.broker, self.loop, SETTINGS, config(), SIGNER))
+        self.tell(f"{name} starts")
+        self.give(self.processes[-1], partitions, stop, fail)
+
+    @precondition(lambda self: any(not process.is_taking_over() for process in self.processes))
+    @rule(which=WHICH, partitions=st.sets(PARTITION), stop=STOP, fail=st.booleans())
+    def rebalance(self, which: int, partitions: set[int], stop: int | None, fail: bool) -> None:
+        """Let a process hear which partitions are its own from now on."""
+        ready = [process for process in self.processes if not process.is_taking_over()]
+        self.give(ready[which % len(ready)], partitions, stop, fail)
+
+    def give(self, process: MemoryProcess, partitions: set[int], stop: int | None, fail: bool) -> None:
+        """Let a process take partitions over."""
+        self.tell(f"{process.name} takes over {sorted(partitions)}, {stopping(stop, fail)}")
+        process.stop_after(stop, fail=fail)
+        process.take_over([("log", number) for number in sorted(partitions)])
+
+    @precondition(lambda self: self.owned())
+    @rule(
+        which=st.integers(0, 5),
+        new=COUNT,
+        size=COUNT,
+        pause_s=st.sampled_from([0, 1, 30]),
+        stop=STOP,
+        fail=st.booleans(),
+    )
+    def deliver(self, which: int, new: int, size: int, pause_s: int, stop: int | None, fail: bool) -> None:
+        """Let a process fetch some records and work on them."""
+        owned = self.owned()
+        process, place = owned[which % len(owned)]
+        self.append(place[1], new, "commit")
+        self.tell(
+            f"{pause_s} s later {process.name} fetches {size} of log[{place[1]}], {stopping(stop, fail)}"
+        )
+        self.loop.now_s += pause_s
+        process.stop_after(stop, fail=fail)
+        process.deliver(place, size)
+
+    def owned(self) -> list[tuple[MemoryProcess, TopicPlace]]:
+        """Return which partitions processes believe to be theirs."""
+        return [
+            (process, ("log", number))
+            for process in self.processes
+            for number in PARTITIONS
+            if ("log", number) in process.positions
+        ]
+
+    @precondition(lambda self: any(process.held for process in self.processes))
+    @rule(which=WHICH, number=st.integers(0, 3))
+    def go_on(self, which: int, number: int) -> None:
+        """Let a process go on where it was held, whatever has happened in between."""
+        waiting = [process for process in self.processes if process.held]
+        process = waiting[which % len(waiting)]
+        self.tell(f"{process.name} goes on, held {process.held[number % len(process.held)][0]}")
+        process.go_on(number)
+
+    @precondition(lambda self: self.processes)
+    @rule(which=WHICH)
+    def crash(self, which: int) -> None:
+        """Let a process be gone, in the middle of whatever it did."""
+        process = self.processes[which % len(self.processes)]
+        self.tell(
+            f"{process.name} is killed, {', '.join(step for step, _ in process.held) or 'doing nothing'}"
+        )
+        process.die()
+
+    @precondition(lambda self: self.broker.open_writers())
+    @rule(which=st.integers(0, 5))
+    def time_out(self, which: int) -> None:
+        """Let the broker abort a transaction that takes too long."""
+        names = self.broker.open_writers()
+        name = names[which % len(names)]
+        self.tell(f"the broker aborts the transaction of {name}")
+        self.broker.time_out(name)
+
+    @precondition(lambda self: self.orders < 2)
+    @rule(partition=PARTITION)
+    def order(self, partition: int) -> None:
+        """Let an operator want a new generation of the model, learned from the log."""
+        self.orders += 1
+        order = GenerationOrder(1 + self.orders, FROM_LOG, 0)
+        self.broker.put([Outgoing("state", partition, GENERATION_KEY, order.to_bytes())])
+        self.tell(f"generation {order.number} of partition {partition} is ordered")
+
+    @invariant()
+    def processes_end_only_for_good_reason(self) -> None:
+        """Nothing but a transaction that did not come to its end ends a process."""
+        for process in self.processes:
+            if process.error is not None:
+                self.tell(f"{process.name} ends: {process.error}")
+                if not isinstance(process.error, TransactionError):
+                    raise AssertionError(self.told()) from process.error
+        self.processes = [process for process in self.processes if not process.is_dead]
+
+    @invariant()
+    def readers_see_a_prefix_of_the_undisturbed_outputs(self) -> None:
+        """Up to the progress: each output once, in order, byte for byte; the state is the undisturbed one."""
+        for partition in PARTITIONS:
+            self.check(partition)
+
+    def check(self, partition: int) -> None:
+        """Compare a partition's outputs and progress with those of the undisturbed engine."""
+        progress = [
+            EngineProgress.from_bytes(record.value or b"")
+            for _, record in self.broker.committed(("state", partition))
+            if record.key == PROGRESS_KEY
+        ]
+        seen = [record for _, record in self.broker.committed(("predictions", partition))]
+        undisturbed = self.undisturbed[partition]
+        end = max((each.end for each in progress), default=0)
+        undisturbed.read_on(end)
+        assert [each.end for each in progress] == sorted(each.end for each in progress), self.told()
+        for each in progress:
+            assert each.fingerprint == undisturbed.fingerprints[each.end], self.told()
+        wanted = []
+        for offset, index, prediction in undisturbed.predictions:
+            generation = next((each.generation for each in progress if each.end > offset), None)
+            if generation is not None:
+                wanted.append(expected(offset, index, prediction, partition, generation))
+        assert seen == wanted, f"{difference(seen, wanted)} of predictions[{partition}]\n{self.told()}"
+
+    def teardown(self) -> None:
+        """Let one process do all that is left; nothing may be missing then."""
+        try:
+            if self.scripts and not self.has_failed():
+                self.settle()
+        finally:
+            for process in self.processes:
+                process.die()
+            self.loop.close()
+
+    def has_failed(self) -> bool:
+        """Say whether a rule or an invariant has failed before."""
+        return any(line == FAILED for line in self.story)
+
+    def settle(self) -> None:
+        """Start anew, read everything, and compare outputs and state with those of the undisturbed engine."""
+        for process in self.processes:
+            process.die()
+        for name in self.broker.open_writers():
+            self.broker.time_out(name)
+        self.tell("all are killed")
+        self.processes = []
+        self.start({*PARTITIONS}, None, fail=False)
+        (process,) = self.processes
+        for partition in PARTITIONS:
+            place = ("log", partition)
+            self.loop.now_s += 1
+            process.deliver(place, 10**6)
+            self.processes_end_only_for_good_reason()
+            self.undisturbed[partition].read_on(self.broker.end(place))
+            host = process.assignment.host(place)
+            assert host is not None, self.told()
+            self.check(partition)
+            emitted = self.broker.committed(("predictions", partition))
+            assert len(emitted) == len(self.undisturbed[partition].predictions), self.told()
+            undisturbed = self.undisturbed[partition].engine
+            undisturbed.begin_generation(host.engine.generation)
+            found, wanted = part_digests(host.engine), part_digests(undisturbed)
+            assert {name for name in wanted if found[name] != wanted[name]} == set(), self.told()
+
+    def tell(self, line: str) -> None:
+        """Remember what happened."""
+        self.story.append(line)
+
+    def told(self) -> str:
+        """Return what happened so far, for the message of a failure."""
+        text = "\n".join(self.story)
+        self.story.append(FAILED)
+        return text
+
+
+FAILED = "and here it fails"
+
+
+def stopping(stop: int | None, fail: bool) -> str:
+    """Describe where a process is to stop."""
+    if stop is None:
+        return "does not stop"
+    return f"{'fails' if fail else 'is held'} at step {stop}"
+
+
+def difference(seen: list[Outgoing], wanted: list[Outgoing]) -> str:
+    """Describe what is wrong with outputs."""
+    ids = [record.headers for record in seen]
+    doubled = len(ids) - len(set(ids))
+    missing = len({record.headers for record in wanted} - set(ids))
+    return f"{doubled} doubled, {missing} missing of {len(wanted)}"
+
+
+@pytest.fixture(autouse=True)
+def _small_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let snapshots have several chunks, and processes end without ours."""
+    for module in (layout, snapshots):
+        monkeypatch.setattr(module, "CHUNK_BYTES", 1500)
+    monkeypatch.setattr(ending, "end_process", ended_process)
+
+
+def test_no_order_of_events_loses_doubles_or_changes_anything() -> None:
+    """Whatever hypothesis finds."""
+    run_state_machine_as_test(
+        ExactlyOnce,
+        settings=hypothesis_settings(max_examples=60, stateful_step_count=40, deadline=None),
+    )
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_each_way_to_do_it_wrong_is_found(mutant: type[MemoryProcess]) -> None:
+    """Otherwise finding nothing would mean nothing."""
+
+    class Wrong(ExactlyOnce):
+        process_class = mutant
+
+    with pytest.raises(AssertionError) as found:
+        run_state_machine_as_test(
+            Wrong,
+            settings=hypothesis_settings(
+                max_examples=2000,
+                stateful_step_count=40,
+                deadline=None,
+                phases=PHASES,
+                database=None,
+                derandomize=True,
+            ),
+        )
+    print(found.value)
