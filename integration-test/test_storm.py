@@ -57,6 +57,8 @@ def reports(request: pytest.FixtureRequest) -> Mapping[str, Report]:
     ]
     with arena(VERSION, session_s=SESSION_S, fresh=False) as where:
         found = {report.name: report for report in run_all(where, orders, SEED)}
+    for report in found.values():
+        report.keep(cache_folder() / "storm" / "short")
     _show(request, found)
     return found
 
@@ -85,6 +87,7 @@ def test_nothing_is_lost_doubled_or_different_in_a_storm(reports: Mapping[str, R
     report = reports[storm]
     assert report.failure == "", f"seed {SEED}"
     assert report.counts.nonzero() == {}, f"seed {SEED}"
+    assert report.is_good, f"seed {SEED}, exit codes {report.codes}"
     assert report.faults == STORMS[storm].short
     assert report.predictions > 0
 

@@ -108,15 +108,15 @@ def test_list_shows_slots_progress_and_what_a_start_does(place: dict[str, str]) 
     result = run(place, "snapshot", "list")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[0] == (
-        "partition 0: predictions sent up to offset 240, generation 1; a start reads at most 40 updates "
-        "again, from slot-1"
-    )
-    assert lines[1].split()[:3] == ["snapshot", "position", "size"]
-    newest, older = (line.split() for line in lines[2:4])
+    assert lines[:2] == [
+        "partition 0: predictions sent up to offset 240, generation 1",
+        "  a start reads at most 40 updates again, from slot-1",
+    ]
+    assert lines[2].split()[:3] == ["snapshot", "position", "size"]
+    newest, older = (line.split() for line in lines[3:5])
     assert (newest[0], newest[1], newest[-2:]) == ("slot-1", "200", ["yes,", "signed"])
     assert (older[0], older[1]) == ("slot-0", "100")
-    assert lines[4].startswith("partition 1: ")
+    assert lines[5].startswith("partition 1: ")
     assert KEY not in result.output
 
 

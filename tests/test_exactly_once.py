@@ -38,9 +38,9 @@ from pg_streaming_machine_learning.streams.transactions import Outgoing
 from pg_streaming_machine_learning.wire.log import decode
 from tests.logs import busy_log, config
 from tests.state_digest import part_digests
-from tests.streams.memory import MemoryBroker
+from tests.streams.memory import STEPS, MemoryBroker
 from tests.streams.mutants import MUTANTS, SIGNER
-from tests.streams.process import PREDICTIONS, MemoryProcess, ended_process
+from tests.streams.process import PREDICTIONS, MemoryProcess, Stop, ended_process
 from tests.streams.stand_ins import encoded
 from tests.streams.still_loop import StillLoop
 
@@ -58,10 +58,16 @@ SETTINGS = Settings(
 PHASES = (Phase.generate,)
 MOST_PROCESSES = 3
 
-WHICH = st.integers(0, MOST_PROCESSES - 1)
+DISTURBANCES = ("kill", "kill", "time out", "time out", "abort", "leave open", "new generation")
+"""What happens besides rebalances: to processes, their transactions, the log's writers, the model."""
+
+WHICH = st.integers(0, MOST_PROCESSES)
 PARTITION = st.sampled_from(PARTITIONS)
+OWNERSHIP = st.sampled_from([{0, 1}, {0}, {1}, {0, 1}, set()])
 COUNT = st.integers(1, 12)
-STOP = st.none() | st.integers(0, 12)
+PAUSE_S = st.sampled_from([0, 1, 30])
+STOP_AT_START = st.just(None) | st.builds(Stop, st.sampled_from(STEPS[:2]), st.integers(0, 1), st.booleans())
+STOP_AT_WORK = st.just(None) | st.builds(Stop, st.sampled_from(STEPS[2:]), st.integers(0, 2), st.booleans())
 
 
 class Undisturbed:
@@ -112,10 +118,60 @@ class ExactlyOnce(RuleBasedStateMachine):
     def begin(self, seed: int) -> None:
         """Choose what the log will hold, and start the first process."""
         self.scripts = [[encoded(each) for each in busy_log(60, seed + number)] for number in PARTITIONS]
-        self.start({*PARTITIONS}, None, fail=False)
+        self.rebalance(0, {*PARTITIONS}, None)
 
-    @rule(partition=PARTITION, count=COUNT, end=st.sampled_from(["commit", "abort", "leave open"]))
-    def append(self, partition: int, count: int, end: str) -> None:
+    @precondition(lambda self: self.owned())
+    @rule(which=WHICH, new=COUNT, size=COUNT, pause_s=PAUSE_S, stop=STOP_AT_WORK)
+    def deliver(self, which: int, new: int, size: int, pause_s: int, stop: Stop | None) -> None:
+        """Let records come, and a process fetch some and work on them."""
+        owned = self.owned()
+        process, place = owned[which % len(owned)]
+        self.route(place[1], new, "commit")
+        self.tell(f"{pause_s} s later {process.name} fetches {size} of log[{place[1]}], {stopping(stop)}")
+        self.loop.now_s += pause_s
+        process.stop_at(stop)
+        process.deliver(place, size)
+
+    @precondition(lambda self: self.owned())
+    @rule(which=WHICH, new=COUNT, size=COUNT, pause_s=PAUSE_S, stop=STOP_AT_WORK)
+    def deliver_more(self, which: int, new: int, size: int, pause_s: int, stop: Stop | None) -> None:
+        """Do so again: of all rules this one is to come most often."""
+        self.deliver(which, new, size, pause_s, stop)
+
+    @rule(which=WHICH, partitions=OWNERSHIP, stop=STOP_AT_START)
+    def rebalance(self, which: int, partitions: set[int], stop: Stop | None) -> None:
+        """Let a process, maybe a new one, hear what is its own; others may not have heard of it."""
+        if which >= len(self.processes) and len(self.processes) < MOST_PROCESSES:
+            self.start()
+        ready = [process for process in self.processes if not process.is_taking_over()]
+        if ready:
+            process = ready[min(which, len(ready) - 1)]
+            self.tell(f"{process.name} takes over {sorted(partitions)}, {stopping(stop)}")
+            process.stop_at(stop)
+            process.take_over([("log", number) for number in sorted(partitions)])
+
+    @rule(what=st.sampled_from(DISTURBANCES), which=WHICH, partition=PARTITION, count=COUNT)
+    def disturb(self, what: str, which: int, partition: int, count: int) -> None:
+        """Let something else happen."""
+        if what == "kill" and self.processes:
+            process = self.processes[which % len(self.processes)]
+            doing = ", ".join(step for step, _ in process.held) or "doing nothing"
+            self.tell(f"{process.name} is killed, {doing}")
+            process.die()
+        elif what == "time out" and self.broker.open_writers():
+            names = self.broker.open_writers()
+            name = names[which % len(names)]
+            self.tell(f"the broker aborts the transaction of {name}")
+            self.broker.time_out(name)
+        elif what == "new generation" and self.orders < 2:
+            self.orders += 1
+            order = GenerationOrder(1 + self.orders, FROM_LOG, 0)
+            self.broker.put([Outgoing("state", partition, GENERATION_KEY, order.to_bytes())])
+            self.tell(f"generation {order.number} of partition {partition} is ordered")
+        elif what in ("abort", "leave open"):
+            self.route(partition, count, what)
+
+    def route(self, partition: int, count: int, end: str) -> None:
         """Let a router write to the log."""
         records = self.scripts[partition][:count]
         del self.scripts[partition][:count]
@@ -129,49 +185,12 @@ class ExactlyOnce(RuleBasedStateMachine):
             self.broker.fence(name)
         self.tell(f"a router writes {len(records)} records to log[{partition}]: {end}")
 
-    @precondition(lambda self: len(self.processes) < MOST_PROCESSES)
-    @rule(partitions=st.sets(PARTITION, min_size=1), stop=STOP, fail=st.booleans())
-    def start(self, partitions: set[int], stop: int | None, fail: bool) -> None:
-        """Let a process start and take partitions over; those who had them may not have heard it yet."""
+    def start(self) -> None:
+        """Start a process, without partitions."""
         self.started += 1
         name = f"P{self.started}"
         self.processes.append(self.process_class(name, self.broker, self.loop, SETTINGS, config(), SIGNER))
         self.tell(f"{name} starts")
-        self.give(self.processes[-1], partitions, stop, fail)
-
-    @precondition(lambda self: any(not process.is_taking_over() for process in self.processes))
-    @rule(which=WHICH, partitions=st.sets(PARTITION), stop=STOP, fail=st.booleans())
-    def rebalance(self, which: int, partitions: set[int], stop: int | None, fail: bool) -> None:
-        """Let a process hear which partitions are its own from now on."""
-        ready = [process for process in self.processes if not process.is_taking_over()]
-        self.give(ready[which % len(ready)], partitions, stop, fail)
-
-    def give(self, process: MemoryProcess, partitions: set[int], stop: int | None, fail: bool) -> None:
-        """Let a process take partitions over."""
-        self.tell(f"{process.name} takes over {sorted(partitions)}, {stopping(stop, fail)}")
-        process.stop_after(stop, fail=fail)
-        process.take_over([("log", number) for number in sorted(partitions)])
-
-    @precondition(lambda self: self.owned())
-    @rule(
-        which=st.integers(0, 5),
-        new=COUNT,
-        size=COUNT,
-        pause_s=st.sampled_from([0, 1, 30]),
-        stop=STOP,
-        fail=st.booleans(),
-    )
-    def deliver(self, which: int, new: int, size: int, pause_s: int, stop: int | None, fail: bool) -> None:
-        """Let a process fetch some records and work on them."""
-        owned = self.owned()
-        process, place = owned[which % len(owned)]
-        self.append(place[1], new, "commit")
-        self.tell(
-            f"{pause_s} s later {process.name} fetches {size} of log[{place[1]}], {stopping(stop, fail)}"
-        )
-        self.loop.now_s += pause_s
-        process.stop_after(stop, fail=fail)
-        process.deliver(place, size)
 
     def owned(self) -> list[tuple[MemoryProcess, TopicPlace]]:
         """Return which partitions processes believe to be theirs."""
@@ -183,41 +202,13 @@ class ExactlyOnce(RuleBasedStateMachine):
         ]
 
     @precondition(lambda self: any(process.held for process in self.processes))
-    @rule(which=WHICH, number=st.integers(0, 3))
+    @rule(which=WHICH, number=WHICH)
     def go_on(self, which: int, number: int) -> None:
         """Let a process go on where it was held, whatever has happened in between."""
         waiting = [process for process in self.processes if process.held]
         process = waiting[which % len(waiting)]
         self.tell(f"{process.name} goes on, held {process.held[number % len(process.held)][0]}")
         process.go_on(number)
-
-    @precondition(lambda self: self.processes)
-    @rule(which=WHICH)
-    def crash(self, which: int) -> None:
-        """Let a process be gone, in the middle of whatever it did."""
-        process = self.processes[which % len(self.processes)]
-        self.tell(
-            f"{process.name} is killed, {', '.join(step for step, _ in process.held) or 'doing nothing'}"
-        )
-        process.die()
-
-    @precondition(lambda self: self.broker.open_writers())
-    @rule(which=st.integers(0, 5))
-    def time_out(self, which: int) -> None:
-        """Let the broker abort a transaction that takes too long."""
-        names = self.broker.open_writers()
-        name = names[which % len(names)]
-        self.tell(f"the broker aborts the transaction of {name}")
-        self.broker.time_out(name)
-
-    @precondition(lambda self: self.orders < 2)
-    @rule(partition=PARTITION)
-    def order(self, partition: int) -> None:
-        """Let an operator want a new generation of the model, learned from the log."""
-        self.orders += 1
-        order = GenerationOrder(1 + self.orders, FROM_LOG, 0)
-        self.broker.put([Outgoing("state", partition, GENERATION_KEY, order.to_bytes())])
-        self.tell(f"generation {order.number} of partition {partition} is ordered")
 
     @invariant()
     def processes_end_only_for_good_reason(self) -> None:
@@ -278,7 +269,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             self.broker.time_out(name)
         self.tell("all are killed")
         self.processes = []
-        self.start({*PARTITIONS}, None, fail=False)
+        self.rebalance(0, {*PARTITIONS}, None)
         (process,) = self.processes
         for partition in PARTITIONS:
             place = ("log", partition)
@@ -310,11 +301,9 @@ class ExactlyOnce(RuleBasedStateMachine):
 FAILED = "and here it fails"
 
 
-def stopping(stop: int | None, fail: bool) -> str:
+def stopping(stop: Stop | None) -> str:
     """Describe where a process is to stop."""
-    if stop is None:
-        return "does not stop"
-    return f"{'fails' if fail else 'is held'} at step {stop}"
+    return "does not stop" if stop is None else str(stop)
 
 
 def difference(seen: list[Outgoing], wanted: list[Outgoing]) -> str:

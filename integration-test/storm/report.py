@@ -7,10 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from storm.verdict import Counts
 
 __all__ = ["Report", "mutants_table", "quantile", "table"]
+
+_USUAL_CODES = {-9, 0, 75}
+"""Killed; ended in order; a transaction that did not come to its end."""
 
 _READ_AGAIN = re.compile(r"state restored .* read_again=(\d+)")
 
@@ -43,6 +47,8 @@ class Report:
         How long it took.
     failure : str
         Why it did not come to its end; empty if it did.
+    printed : str
+        All that the workers printed.
     """
 
     name: str
@@ -58,10 +64,22 @@ class Report:
     codes: Counter[int] = field(default_factory=Counter)
     seconds: float = 0.0
     failure: str = ""
+    printed: str = field(default="", repr=False)
 
     def read_logs(self, text: str) -> None:
-        """Take from what the workers printed how much they read again."""
+        """Keep what the workers printed, and take from it how much they read again."""
+        self.printed = text
         self.restored = [int(found) for found in _READ_AGAIN.findall(text)]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it came to its end, all is zero, and no worker met an error that it does not know."""
+        return not self.failure and not self.counts.nonzero() and set(self.codes) <= _USUAL_CODES
+
+    def keep(self, folder: Path) -> None:
+        """Write what the workers printed into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{self.name}.log").write_text(self.printed, encoding="utf-8")
 
     @property
     def all_recoveries_s(self) -> list[float]:

@@ -43,9 +43,10 @@ def reset(generation: bool, yes: bool) -> None:
             progress = state.stored.progress
             end = 0 if progress is None else progress.end
             count = max(0, end - state.log.begin)
+            gone = f"; {state.log.begin:,} before them were deleted" if state.log.begin else ""
             click.echo(
                 f"partition {state.partition}: {count:,} records of the log are learned again, in some "
-                f"{age(count / UPDATES_A_SECOND)}; {state.log.begin:,} before them are not there any more",
+                f"{age(count / UPDATES_A_SECOND)}{gone}",
                 err=True,
             )
         click.echo(FENCED, err=True)

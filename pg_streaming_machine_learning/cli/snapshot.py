@@ -15,7 +15,7 @@ __all__ = ["FENCED", "snapshot"]
 
 FENCED = (
     "Running workers end with exit code 75 with the next thing they write, and go on with it when their "
-    "supervisor starts them again."
+    "supervisor starts them again. One without input writes nothing: start it anew if it shall not wait."
 )
 
 
@@ -199,7 +199,7 @@ def import_(file: Path, name: str | None, trust: bool, force: bool, yes: bool) -
         admitted = operations.admit(content.snapshots, len(states), access.judge, trust=trust)
         access.keep(operations.records_of(states, kept_name, admitted))
     click.echo(
-        f"kept as {kept_name!r}; pg-streaming-machine-learning snapshot restore {kept_name} goes on with it"
+        f"kept as {kept_name!r}; to go on with it: pg-streaming-machine-learning snapshot restore {kept_name}"
     )
 
 

@@ -29,7 +29,8 @@ def lines(report: PartitionReport, now_ms: int) -> list[str]:
     rows = [_HEAD, *(_row(one, now_ms) for one in report.snapshots)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     table = ["  " + _aligned(row, widths) for row in rows] if report.snapshots else ["  no snapshot yet"]
-    return [f"partition {report.state.partition}: {_progress(report)}", *table]
+    head = f"partition {report.state.partition}: {_progress(report)}"
+    return [head, f"  {_start(report.start)}", *table]
 
 
 def as_values(report: PartitionReport, now_ms: int) -> dict[str, object]:
@@ -92,7 +93,7 @@ def _progress(report: PartitionReport) -> str:
         text = f"predictions sent up to offset {progress.end:,}, generation {progress.generation}"
     if order is not None:
         text += f"; generation {order.number} is ordered, from {order.model!r}"
-    return f"{text}; {_start(report.start)}"
+    return text
 
 
 def _start(start: Start) -> str:

@@ -11,6 +11,7 @@ from functools import partial
 
 from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.engine import Engine, EngineConfig
+from pg_streaming_machine_learning.errors import TopicError
 from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
 from pg_streaming_machine_learning.sources import Source
 from pg_streaming_machine_learning.state.layout import StateRecord, StoredState
@@ -167,6 +168,7 @@ class KafkaOwners:
             )
         )
         known = await self._progress({self._progress_partition(place) for place in places})
+        await self._look_for({router_key(*place) for place in places} - known.keys())
         begins = await self._offsets.beginnings(places)
         ends = await self._offsets.ends(places)
         return {
@@ -181,6 +183,18 @@ class KafkaOwners:
         topic = self._settings.progress_topic
         reads = (asyncio.to_thread(self._read_state, topic, number) for number in partitions)
         return {record.key: record.value for records in await asyncio.gather(*reads) for record in records}
+
+    async def _look_for(self, keys: Collection[bytes]) -> None:
+        """See that progress not found where it should be is nowhere else."""
+        if not keys or self.progress_partitions == 1:
+            return
+        elsewhere = await self._progress(range(self.progress_partitions))
+        for key in sorted(keys & elsewhere.keys()):
+            raise TopicError(
+                f"the progress of {key.decode()!r} does not lie in its partition of "
+                f"{self._settings.progress_topic!r}: it has another number of partitions than it had; "
+                "make a new one with 16 partitions under another PROGRESS_TOPIC, and copy all records into it"
+            )
 
     def _progress_partition(self, place: TopicPlace) -> int:
         """Return where the progress of an input partition lies: seldom with that of another.

@@ -154,10 +154,7 @@ class Router:
                 read_ms = update.window_start_ms if read_ms is None else max(read_ms, update.window_start_ms)
             await breath.take()
         event_ms = max((each for each in (self._event_ms, read_ms) if each is not None), default=None)
-        records.append(self._progress(batch.end, event_ms))
-        if await self._commit(records):
-            self._event_ms = event_ms
-            self._positions.done(self._place, batch.end)
+        if await self._commit(records, RouterProgress(batch.end, event_ms)):
             self._marks.read(InputPartition(*self._place), read_ms, self._monotonic())
 
     async def tell(self, progress: Progress, partitions: int) -> None:
@@ -175,25 +172,39 @@ class Router:
         value = encode_mark(ProgressMark(progress.input, known, progress.event_ms, progress.idle, sent_ms))
         topic = self._outlet.log_topic
         await self._commit(
-            [Outgoing(topic, number, None, value) for number in range(self._outlet.log_partitions)]
+            [Outgoing(topic, number, None, value) for number in range(self._outlet.log_partitions)], None
         )
 
-    async def _commit(self, records: list[Outgoing]) -> bool:
-        """Write a transaction; False if the partition was lost before."""
+    async def _commit(self, records: list[Outgoing], reached: RouterProgress | None) -> bool:
+        """Write a transaction that ends with the progress reached, the former one if None.
+
+        Marks tell it again, so that a partition without records has progress, too.
+
+        Returns
+        -------
+        bool
+            False if the partition was lost before.
+        """
         async with self._one_at_a_time, self._gate:
+            position = self._positions.next(self._place)
+            if self.is_closed or position is None:
+                return False
+            progress = RouterProgress(position, self._event_ms) if reached is None else reached
+            await self._transactions.commit([*records, self._progress(progress)])
             if self.is_closed:
                 return False
-            await self._transactions.commit(records)
-        return not self.is_closed
+            self._event_ms = progress.event_ms
+            self._positions.done(self._place, progress.offset)
+        return True
 
     def _outgoing(self, update: WindowUpdate) -> Outgoing:
         partition = log_partition(update.host, self._outlet.log_partitions)
         return Outgoing(self._outlet.log_topic, partition, log_key(update), encode_update(update))
 
-    def _progress(self, end: int, event_ms: int | None) -> Outgoing:
-        value = RouterProgress(end, event_ms).to_bytes()
+    def _progress(self, progress: RouterProgress) -> Outgoing:
         outlet = self._outlet
-        return Outgoing(outlet.progress_topic, outlet.progress_partition, router_key(*self._place), value)
+        key, value = router_key(*self._place), progress.to_bytes()
+        return Outgoing(outlet.progress_topic, outlet.progress_partition, key, value)
 
     async def _decode(self, record: InputRecord, refusals: list[Outgoing]) -> list[WindowUpdate]:
         """Return a record's updates, however long the registry takes; a refused one has none."""

@@ -10,6 +10,7 @@ import os
 import pickle
 import random
 import struct
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -163,7 +164,7 @@ MALICIOUS = {
 
 @pytest.mark.parametrize("name", MALICIOUS)
 def test_a_malicious_pickle_is_refused_before_it_does_anything(name: str) -> None:
-    with pytest.raises(SnapshotError, match="on no list|no state|damaged"):
+    with pytest.raises(SnapshotError, match=r"on no list|no state|damaged"):
         load_model(stored(MALICIOUS[name]))
 
 
@@ -227,7 +228,7 @@ def test_a_tuple_of_tuples_is_refused_before_it_is_hashed() -> None:
     "data", [b"", b"\x80", b"\x80\x05", b"\x80\x04N.", b"PGSM", b"\x80\x05N", stored([1])[:-1]], ids=repr
 )
 def test_something_else_is_no_model(data: bytes) -> None:
-    with pytest.raises(SnapshotError, match="no model|damaged"):
+    with pytest.raises(SnapshotError, match=r"no model|damaged"):
         load_model(data)
 
 
@@ -241,7 +242,5 @@ def test_a_model_larger_than_allowed_is_refused_before_it_is_read() -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_value_or_an_error(data: bytes) -> None:
     for each in (data, b"\x80\x05" + data + b"."):
-        try:
+        with suppress(SnapshotError):
             load_model(each)
-        except SnapshotError:
-            pass

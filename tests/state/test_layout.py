@@ -87,7 +87,9 @@ def test_a_missing_chunk_is_told(missing: int) -> None:
 
 
 def test_a_cut_chunk_is_told() -> None:
-    assert refusal(changed(records_of(LARGE), b"slot-0/0001", b"short")).startswith("it is damaged: its chunks")
+    assert refusal(changed(records_of(LARGE), b"slot-0/0001", b"short")).startswith(
+        "it is damaged: its chunks"
+    )
 
 
 @given(st.integers(0, 3000), st.integers(1, 255))
@@ -169,7 +171,9 @@ def test_signatures_are_checked_before_anything_is_expanded() -> None:
         "slot-0", manifest_of(payload, 7, signer=Signer(b"other", accept_unsigned=False)), payload
     )
     assert refusal(foreign).startswith("it is signed with another key")
-    assert refusal(foreign, signer=Signer(None, accept_unsigned=True)).startswith("it is signed and there is no")
+    assert refusal(foreign, signer=Signer(None, accept_unsigned=True)).startswith(
+        "it is signed and there is no"
+    )
     assert refusal(unsigned, signer=Signer(KEY, accept_unsigned=True)).startswith("it cannot be expanded")
 
 

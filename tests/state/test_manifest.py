@@ -78,7 +78,9 @@ def test_a_value_that_cannot_be_is_refused(name: str, value: object) -> None:
 
 def test_a_manifest_of_another_version_is_refused() -> None:
     data = EXAMPLE.to_bytes().replace(b'"version":1', b'"version":2')
-    with pytest.raises(SnapshotError, match="manifest of a snapshot has version 2, this release reads version 1"):
+    with pytest.raises(
+        SnapshotError, match="manifest of a snapshot has version 2, this release reads version 1"
+    ):
         Manifest.from_bytes(data)
 
 

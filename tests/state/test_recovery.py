@@ -70,7 +70,9 @@ def test_at_the_very_first_start_the_log_is_read_from_its_beginning() -> None:
 
 @hypothesis_settings(max_examples=20, deadline=None)
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
-def test_whatever_there_is_the_state_is_the_one_whose_outputs_were_sent(one: int, two: int, further: int) -> None:
+def test_whatever_there_is_the_state_is_the_one_whose_outputs_were_sent(
+    one: int, two: int, further: int
+) -> None:
     """Two snapshots, and progress behind both; the next snapshot spares the one that was used."""
     end = max(one, two) + further
     found = recovered(stored(slot_records(0, one), slot_records(1, two), progress_record(end)))
@@ -110,7 +112,10 @@ DAMAGED = {
     "another application": (resealed(FAR, application="other"), "it is of 'other' partition 2, expected"),
     "another partition": (resealed(FAR, partition=1), "it is of 'the-application' partition 1, expected"),
     "another generation": (resealed(FAR, generation=2), "it is of generation 2, expected 1"),
-    "ahead of progress": (resealed(FAR, position=101), "it is of offset 101, but outputs were sent up to 100 only"),
+    "ahead of progress": (
+        resealed(FAR, position=101),
+        "it is of offset 101, but outputs were sent up to 100 only",
+    ),
     "too large": (resealed(FAR, size_bytes=MAX_BYTES + 1), "SNAPSHOT_MAX_BYTES is 10000000"),
 }
 

@@ -35,7 +35,9 @@ def test_it_is_hmac_with_sha_256() -> None:
 def test_what_another_key_signed_is_refused_and_the_remedy_is_said() -> None:
     signature = Signer(b"other", accept_unsigned=False).sign(b"data")
     for accept_unsigned in (False, True):
-        with pytest.raises(SnapshotError, match="signed with another key; give all workers the same SNAPSHOT_KEY"):
+        with pytest.raises(
+            SnapshotError, match="signed with another key; give all workers the same SNAPSHOT_KEY"
+        ):
             Signer(KEY, accept_unsigned).check(b"data", signature)
 
 
@@ -88,7 +90,9 @@ def test_a_key_that_cannot_be_kept_is_none_and_one_line(
     with caplog.at_level(logging.WARNING):
         assert load_key("", tmp_path / "file" / "key") is None
         assert load_key("", tmp_path / "file") is None
-    assert [record.getMessage().partition(" (")[0] for record in caplog.records] == ["no key for snapshots"] * 2
+    assert [record.getMessage().partition(" (")[0] for record in caplog.records] == [
+        "no key for snapshots"
+    ] * 2
     assert "set SNAPSHOT_KEY" in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""Kafka's transactions in memory: epochs, fencing, markers, aborted records, what a reader sees and what not."""
+"""Kafka's transactions in memory: epochs, fencing, markers, aborted records, and what a reader sees of them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,23 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pg_streaming_machine_learning.errors import TransactionError
-from pg_streaming_machine_learning.state.layout import StateRecord
+from pg_streaming_machine_learning.state.layout import PROGRESS_KEY, StateRecord
 from pg_streaming_machine_learning.streams.batch import TopicPlace
 from pg_streaming_machine_learning.streams.transactions import Outgoing
 
-__all__ = ["Entry", "MemoryBroker", "MemoryTransactions", "Reach", "Transaction"]
+__all__ = ["STEPS", "Entry", "MemoryBroker", "MemoryTransactions", "Reach", "Transaction"]
+
+STEPS = (
+    "before fencing",
+    "after fencing",
+    "before the transaction",
+    "between the outputs",
+    "between the chunks",
+    "after the manifest",
+    "after the progress",
+    "after the commit",
+)
+"""What a writer does, by name."""
 
 Reach = Callable[[str], Awaitable[None]]
 """Told of each step of a writer before it goes on; may keep it from going on."""
@@ -167,7 +179,7 @@ class MemoryTransactions:
         await self.reach("after fencing")
 
     async def commit(self, records: Sequence[Outgoing]) -> None:
-        """Write records in one transaction; what is under way goes on even if nobody waits for it any more."""
+        """Write records in one transaction; it goes on even if nobody waits for it any more."""
         assert self.epoch > 0, f"{self.name} writes before it was opened"
         assert not self.is_closed, f"{self.name} writes after it was closed"
         writing = asyncio.get_running_loop().create_task(self.write(records))
@@ -179,13 +191,23 @@ class MemoryTransactions:
         await self.reach("before the transaction")
         for record in records:
             self.broker.write(self.name, self.epoch, record)
-            await self.reach(f"after {(record.key or b'record').decode(errors='replace')}")
+            await self.reach(_step_after(record))
         self.broker.commit(self.name, self.epoch)
         await self.reach("after the commit")
 
     def close(self) -> None:
         """Write nothing more."""
         self.is_closed = True
+
+
+def _step_after(record: Outgoing) -> str:
+    """Name the step after a record was written."""
+    key = record.key or b""
+    if key == PROGRESS_KEY:
+        return "after the progress"
+    if key.endswith(b"/manifest"):
+        return "after the manifest"
+    return "between the chunks" if key.startswith(b"slot-") else "between the outputs"
 
 
 def _take_note(task: asyncio.Task[None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pg_streaming_machine_learning.config import Settings
@@ -27,7 +28,7 @@ from tests.streams.memory import MemoryBroker, MemoryTransactions
 from tests.streams.stand_ins import Record
 from tests.streams.still_loop import StillLoop
 
-__all__ = ["MemoryProcess", "ended_process"]
+__all__ = ["MemoryProcess", "Stop", "ended_process"]
 
 _RUNNING: contextvars.ContextVar[MemoryProcess] = contextvars.ContextVar("running")
 
@@ -40,6 +41,28 @@ def ended_process(error: BaseException, doing: str = "") -> None:
     process.error = error
     process.die()
     raise asyncio.CancelledError
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Where a process is to stop.
+
+    Parameters
+    ----------
+    step : str
+        One of `memory.STEPS`.
+    skip : int
+        How often it passes there before.
+    is_failure : bool
+        Whether it is told that the step failed, although it did not; otherwise it is held there.
+    """
+
+    step: str
+    skip: int
+    is_failure: bool
+
+    def __str__(self) -> str:
+        return f"{'fails' if self.is_failure else 'is held'} {self.step} ({self.skip})"
 
 
 class MemoryProcess:
@@ -78,8 +101,8 @@ class MemoryProcess:
         self._context = contextvars.copy_context()
         self._context.run(_RUNNING.set, self)
         self._tasks: list[asyncio.Task[None]] = []
-        self._steps_left: int | None = None
-        self._is_to_fail = False
+        self._stop: Stop | None = None
+        self._skip = 0
         self._fetched_to: dict[TopicPlace, int] = {}
         marks, gate = MarkSchedule(settings.idle_after_s), CommitGate()
         owners = KafkaOwners(
@@ -119,11 +142,12 @@ class MemoryProcess:
 
     async def reach(self, step: str) -> None:
         """Stop here if it was said so, until it goes on; for ever if the process is dead."""
-        if self._steps_left is not None:
-            self._steps_left -= 1
-            if self._steps_left < 0:
-                self._steps_left = None
-                if self._is_to_fail:
+        stop = self._stop
+        if stop is not None and step == stop.step:
+            self._skip -= 1
+            if self._skip < 0:
+                self._stop = None
+                if stop.is_failure:
                     raise TransactionError(f"no answer {step}")
                 released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
                 self.held.append((step, released))
@@ -131,9 +155,9 @@ class MemoryProcess:
         if self.is_dead:
             await asyncio.get_running_loop().create_future()
 
-    def stop_after(self, steps: int | None, *, fail: bool) -> None:
-        """Be held, or fail, after so many steps from now."""
-        self._steps_left, self._is_to_fail = steps, fail
+    def stop_at(self, stop: Stop | None) -> None:
+        """Stop as said the next time it comes there."""
+        self._stop, self._skip = stop, 0 if stop is None else stop.skip
 
     def go_on(self, number: int) -> str:
         """Go on at one of the places where it was held; return which."""

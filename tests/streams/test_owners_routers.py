@@ -136,36 +136,3 @@ def test_progress_lies_in_one_partition_for_each_input_partition() -> None:
     second.take_over(INPUT)
     assert cluster.steps == ["open app-router-input-0", f"read progress[{found}]"]
     assert second.positions.next(INPUT) == 7
-
-
-@pytest.mark.parametrize("before", [1, 2, 3, 5])
-def test_progress_is_found_after_the_topic_has_grown(before: int) -> None:
-    """It then lies elsewhere than where it is looked for first."""
-    cluster = cluster_of(lines=LINES)
-    first = MemoryWorker(cluster)
-    first.owners.progress_partitions = before
-    first.take_over(INPUT)
-    first.read(INPUT, to=7)
-    for begin, end in ((7, 20), (20, 40)):
-        worker = MemoryWorker(cluster)
-        worker.owners.progress_partitions = 7
-        worker.take_over(INPUT)
-        assert worker.positions.next(INPUT) == begin
-        worker.read(INPUT, to=end)
-    alone = MemoryWorker(cluster_of(lines=LINES))
-    alone.take_over(INPUT)
-    alone.read(INPUT)
-    assert routed(cluster) == routed(alone.cluster)
-
-
-@pytest.mark.parametrize("stale", [1, 2, 3])
-def test_of_several_records_of_progress_the_furthest_counts(stale: int) -> None:
-    """The topic has grown more than once; the others were written before."""
-    cluster = cluster_of(lines=LINES)
-    for partition in (1, 2, 3):
-        offset = 5 if partition == stale else 9
-        cluster.put(("progress", partition), router_key(*INPUT), RouterProgress(offset, None).to_bytes())
-    worker = MemoryWorker(cluster)
-    worker.owners.progress_partitions = 4
-    worker.take_over(INPUT)
-    assert worker.positions.next(INPUT) == 9

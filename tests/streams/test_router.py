@@ -91,12 +91,11 @@ class Stage:
         await self.router.take(batch_of(self.positions, PLACE, values, base))
 
     def tell(self, progress: Progress, partitions: int = 3) -> list[tuple[int, bytes | None, object]]:
-        """Tell progress; return partition, key and mark of each record of the transaction."""
+        """Tell progress; return partition, key and mark of each record of the transaction but the last."""
         asyncio.run(self.router.tell(progress, partitions))
-        return [
-            (record.partition, record.key, decode(record.value or b""))
-            for record in self.transactions.committed[-1]
-        ]
+        *marks, last = self.transactions.committed[-1]
+        assert last.topic == "progress"
+        return [(record.partition, record.key, decode(record.value or b"")) for record in marks]
 
     def reached(self) -> list[RouterProgress]:
         """Return the progress that was committed."""
@@ -289,7 +288,7 @@ def test_no_commit_begins_while_partitions_change_hands() -> None:
         await asyncio.gather(routing, telling)
 
     asyncio.run(run())
-    assert sorted(len(records) for records in stage.transactions.committed) == [1, 2]
+    assert sorted(len(records) for records in stage.transactions.committed) == [2, 2]
 
 
 def test_a_partition_lost_while_partitions_change_hands_writes_nothing() -> None:
@@ -327,7 +326,7 @@ def test_marks_and_batches_do_not_meet_in_one_transaction() -> None:
         await asyncio.gather(routing, telling)
 
     asyncio.run(run())
-    assert [len(records) for records in stage.transactions.committed] == [2, 1]
+    assert [len(records) for records in stage.transactions.committed] == [2, 2]
 
 
 def test_a_mark_goes_to_every_partition_of_the_log_in_one_transaction() -> None:
@@ -336,7 +335,15 @@ def test_a_mark_goes_to_every_partition_of_the_log_in_one_transaction() -> None:
     mark = ProgressMark(INPUT, 3, 60_000, True, 1_600_500)
     assert stage.tell(Progress(INPUT, 60_000, True)) == [(0, None, mark), (1, None, mark)]
     assert len(stage.transactions.committed) == 1
-    assert stage.reached() == []
+    assert stage.reached() == [RouterProgress(0, None)]
+
+
+def test_a_mark_tells_the_progress_of_the_last_batch_again() -> None:
+    """Also when a partition has no records: its progress would be nowhere, and be looked for everywhere."""
+    stage = Stage()
+    stage.route(b"a 60000")
+    stage.tell(Progress(INPUT, 60_000, False))
+    assert stage.reached() == [RouterProgress(1, 60_000)] * 2
 
 
 def test_a_partition_is_known_to_exist_before_kafka_says_how_many_there_are() -> None:

@@ -12,7 +12,7 @@ from storm.scene import Scene
 
 __all__ = ["faults", "restart_broker"]
 
-_STOPS_WITHIN_S = 15.0
+_STOPS_WITHIN_S = 8.0
 _AWAY = 1.5
 """Times the session time-out."""
 
