@@ -81,6 +81,9 @@ class _Walk:
             self._write(type(value).__name__, written)
             return ()
         if type(value) is tuple:
+            if _is_numbers(value):
+                self._write("tuple of int", repr(value).encode())
+                return ()
             self._write("tuple", b"%d" % len(value))
             return value
         if _is_frozen(value):
@@ -126,6 +129,11 @@ def _written(value: Any) -> bytes | None:
     return None
 
 
+def _is_numbers(value: Sequence[Any]) -> bool:
+    """Whether these are whole numbers, and so many that it saves time to write them at once."""
+    return len(value) > 8 and all(type(each) is int for each in value)
+
+
 def _is_global(value: Any) -> bool:
     """Whether a value is a function of a compiled module."""
     return isinstance(value, types.BuiltinFunctionType) and isinstance(
@@ -136,7 +144,7 @@ def _is_global(value: Any) -> bool:
 def _opened(value: Any) -> tuple[str, Sequence[Any]]:
     """Return the kind of an object and what it holds, in an order that does not depend on chance."""
     if type(value) is list:
-        return "list", value
+        return ("list of int", [repr(value)]) if _is_numbers(value) else ("list", value)
     if type(value) is bytearray:
         return "bytearray", [bytes(value)]
     if type(value) is dict:

@@ -40,7 +40,18 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
         {"aiohttp", "aiokafka", "confluent_kafka", "numpy", "rich"},
     ),
     "streams": (
-        {"records", "windows", "labels", "wire", "sources", "learning", "engine", "state", "outputs", "config"},
+        {
+            "records",
+            "windows",
+            "labels",
+            "wire",
+            "sources",
+            "learning",
+            "engine",
+            "state",
+            "outputs",
+            "config",
+        },
         {"aiokafka", "confluent_kafka", "faust", "mode"},
     ),
 }

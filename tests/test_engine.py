@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
+import re
 from itertools import islice
 
 import pytest
 
 from pg_streaming_machine_learning.engine import Engine, EngineCounts
 from pg_streaming_machine_learning.errors import ModelError, SnapshotError, WindowError
-from pg_streaming_machine_learning.learning.models import ModelSpec
+from pg_streaming_machine_learning.learning.models import ModelSpec, model_version
 from pg_streaming_machine_learning.records.prediction import LateUpdate
+from pg_streaming_machine_learning.records.snapshot import pack, unpack, write_state
 from pg_streaming_machine_learning.records.update import (
     InputPartition,
     LogRecord,
@@ -21,6 +23,7 @@ from pg_streaming_machine_learning.records.update import (
 )
 from pg_streaming_machine_learning.records.window import Window
 from tests.logs import CPU, GRACE_MS, HOP_MS, MEMORY, SIZE_MS, TOPIC, config, fleet, merged
+from tests.state_digest import part_digests
 
 OTHER_TOPIC = "pg-streaming-features"
 
@@ -204,9 +207,137 @@ def test_a_snapshot_of_other_settings_is_refused() -> None:
         Engine(config(host_as_feature=True)).restore(snapshot)
 
 
+PARTS = ["engine", "watermark", "store", "places", "learner", "evaluation"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_snapshot_without_one_of_its_parts_is_refused(part: str) -> None:
+    parts = unpack(Engine(config()).snapshot())
+    del parts[part]
+    with pytest.raises(SnapshotError, match=f"snapshot has no part '{part}', expected those of an engine"):
+        Engine(config()).restore(pack(parts))
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("state", [None, 3, [[1]], {"counts": 1, "progress": 3, "config": None}])
+def test_a_part_that_is_none_is_refused(part: str, state: object) -> None:
+    """Whoever signed it: the error is one the worker can go on from with an older snapshot."""
+    parts = {**unpack(Engine(config()).snapshot()), part: write_state(part, 1, state)}
+    with pytest.raises(SnapshotError):
+        Engine(config()).restore(pack(parts))
+
+
 def test_bytes_of_something_else_are_refused() -> None:
     with pytest.raises(SnapshotError, match="no snapshot: 5 bytes"):
         Engine(config()).restore(b"hello")
+
+
+def test_a_snapshot_brings_the_generation_along(inputs: Inputs) -> None:
+    """Predictions of both name it."""
+    engine, restored = Engine(config()), Engine(config())
+    engine.begin_generation(4)
+    restored.restore(engine.snapshot())
+    records = [inputs.update(), inputs.mark(CLOSING_MS)]
+    [prediction] = restored.process(records)
+    assert engine.process(records) == [prediction]
+    assert (restored.generation, prediction.model_version) == (4, model_version(4))
+
+
+def test_a_fresh_engine_is_of_the_generation_it_is_told(inputs: Inputs) -> None:
+    engine = Engine(config(), generation=2)
+    [prediction] = engine.process([inputs.update(), inputs.mark(CLOSING_MS)])
+    assert (engine.generation, prediction.model_version) == (2, model_version(2))
+
+
+def test_a_fingerprint_is_short_text_that_stays_as_long_as_nothing_happens(inputs: Inputs) -> None:
+    engine = Engine(config())
+    engine.process([inputs.update(label=1), inputs.mark(CLOSING_MS)])
+    found = {engine.fingerprint() for _ in range(3)}
+    assert len(found) == 1
+    assert re.fullmatch("[0-9a-f]{32}", found.pop())
+
+
+def test_everything_that_is_read_changes_the_fingerprint(inputs: Inputs) -> None:
+    """An update, one again, one too late, a mark, one that closes a window with a label, one without."""
+    engine = Engine(config())
+    update = inputs.update(label=1)
+    records = [
+        update,
+        update,
+        inputs.update(start_ms=10 * HOP_MS),
+        inputs.mark(0),
+        inputs.mark(CLOSING_MS),
+        inputs.update(),
+        inputs.mark(100 * HOP_MS),
+        inputs.mark(100 * HOP_MS, idle=True),
+    ]
+    found = [engine.fingerprint()]
+    for record in records:
+        engine.process([record])
+        found.append(engine.fingerprint())
+    assert len(set(found)) == 1 + len(records)
+
+
+def test_neither_generation_nor_late_updates_told_change_the_fingerprint(inputs: Inputs) -> None:
+    """A generation may begin without a change of state; what only waits to be logged is no state."""
+    engine = Engine(config())
+    engine.process([inputs.update(label=1), inputs.mark(CLOSING_MS), inputs.update()])
+    before = engine.fingerprint()
+    engine.take_late()
+    engine.begin_generation(7)
+    assert engine.fingerprint() == before
+
+
+def test_an_adopted_model_takes_the_place_of_the_own_one_and_nothing_else(inputs: Inputs) -> None:
+    """Windows, watermark and places stay, counts too; predictions say what the other model says."""
+    teacher, engine = Engine(config()), Engine(config())
+    lessons = [inputs.update(start_ms=n * HOP_MS, value=9.0 * (n % 2), label=n % 2) for n in range(40)]
+    teacher.process([*lessons, inputs.mark(100 * HOP_MS)])
+    engine.process([inputs.update(value=9.0), inputs.mark(0)])
+    before = part_digests(engine)
+    engine.adopt_learner(teacher.snapshot())
+    after = part_digests(engine)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {
+        "evaluation_before",
+        "evaluation_last",
+        "evaluation_recent",
+        "evaluation_since_start",
+        "learner_learned",
+        "learner_model",
+    }
+    [prediction] = engine.process([inputs.mark(CLOSING_MS)])
+    assert (prediction.samples_learned, prediction.predicted_class) == (40, 1)
+
+
+def test_a_model_that_cannot_be_adopted_is_refused() -> None:
+    """Of another kind, without a part, or no snapshot at all."""
+    engine = Engine(config())
+    other = Engine(config(ModelSpec("river.linear_model.LogisticRegression")))
+    parts = unpack(engine.snapshot())
+    del parts["evaluation"]
+    with pytest.raises(SnapshotError, match="expected 'river.forest.ARFClassifier'"):
+        engine.adopt_learner(other.snapshot())
+    with pytest.raises(SnapshotError, match="no part 'evaluation'"):
+        engine.adopt_learner(pack(parts))
+    with pytest.raises(SnapshotError, match="no snapshot: 5 bytes"):
+        engine.adopt_learner(b"hello")
+
+
+def test_figures_leave_out_what_is_not_defined(inputs: Inputs) -> None:
+    """As JSON has no word for it."""
+    engine = Engine(config())
+    engine.process([inputs.update(label=0), inputs.mark(CLOSING_MS), inputs.update(start_ms=10 * HOP_MS)])
+    assert engine.figures() == {
+        "windows_closed": 1,
+        "open_windows": 1,
+        "samples_learned": 1,
+        "accuracy": 1.0,
+        "kappa": 0.0,
+        "f1": 0.0,
+    }
+    engine.process([inputs.update(start_ms=10 * HOP_MS, label=1), inputs.mark(100 * HOP_MS)])
+    assert engine.figures()["roc_auc"] == 0.5
 
 
 def test_a_host_may_be_a_feature() -> None:

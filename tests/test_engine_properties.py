@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
+import math
 import os
 import random
+import struct
 import subprocess
 import sys
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,13 +21,16 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pg_streaming_machine_learning.engine import Engine
+from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.learning.models import ModelSpec
-from pg_streaming_machine_learning.records.update import LogRecord
+from pg_streaming_machine_learning.records.update import LogRecord, WindowUpdate
 from tests import nezha
-from tests.logs import SMALL_FOREST, config, fleet, merged
+from tests.logs import HOP_MS, SMALL_FOREST, config, fleet, merged
 from tests.oracle import as_read, expected_predictions
+from tests.state_digest import part_digests
 
 HOSTS = ("web", "db", "ümlaut-host")
+LATER_MS = 1000 * HOP_MS
 MODELS = st.sampled_from([SMALL_FOREST, ModelSpec("river.linear_model.LogisticRegression")])
 
 
@@ -69,6 +78,132 @@ def test_stop_restore_and_go_on_equals_never_stopping(
     assert predictions == expected
     assert engine.counts == never_stopped.counts
     assert repr(engine.evaluation.since_start()) == repr(never_stopped.evaluation.since_start())
+
+
+@hypothesis_settings(max_examples=15)
+@given(st.integers(0, 1000), st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=6), MODELS)
+def test_the_state_and_its_fingerprint_are_the_same_however_one_came_there(
+    seed: int, cuts: list[tuple[float, bool]], model: ModelSpec
+) -> None:
+    """Batches cut anywhere, some of them ending with a snapshot: the state has the same bits each time."""
+    log = merged(fleet(HOSTS, windows=8, seed=seed).partitions, random.Random(seed))
+    never_stopped, engine = Engine(config(model)), Engine(config(model))
+    begin = 0
+    for share, is_restored in sorted(cuts):
+        stop = int(share * len(log))
+        if is_restored:
+            snapshot = engine.snapshot()
+            engine = Engine(config(model))
+            engine.restore(snapshot)
+        engine.process(log[begin:stop])
+        for record in log[begin:stop]:
+            never_stopped.process([record])
+        assert engine.fingerprint() == never_stopped.fingerprint()
+        assert part_digests(engine) == part_digests(never_stopped)
+        begin = stop
+
+
+@hypothesis_settings(max_examples=25)
+@given(st.integers(0, 1000), st.data())
+def test_one_changed_bit_changes_the_fingerprint_when_its_window_has_closed(
+    seed: int, data: st.DataObject
+) -> None:
+    """And not before its record: so it is known between which records two runs came apart."""
+    log = merged(fleet(["web", "db"], windows=6, seed=seed).partitions, random.Random(seed))
+    last = {(each.host, each.metric, each.window_start_ms): n for n, each in _updates(log)}
+    place = data.draw(st.sampled_from(sorted(last.values())))
+    update = log[place]
+    assert isinstance(update, WindowUpdate)
+    number = data.draw(
+        st.sampled_from([n for n, each in enumerate(update.statistics) if not math.isnan(each)])
+    )
+    statistics = list(update.statistics)
+    statistics[number] = math.nextafter(statistics[number], math.inf)
+    changed = [*log[:place], dataclasses.replace(update, statistics=tuple(statistics)), *log[place + 1 :]]
+    one, other = Engine(config()), Engine(config())
+    assert _fingerprints(one, log[:place]) == _fingerprints(other, changed[:place])
+    for record, altered in zip(log[place:], changed[place:], strict=True):
+        ids = [each.id for each in one.process([record])]
+        other.process([altered])
+        if f"{update.host}@{update.window_start_ms}+0" in ids:
+            assert one.fingerprint() != other.fingerprint()
+            break
+    else:
+        pytest.fail("the window was never closed")
+    assert _fingerprints(one, log[place + 1 :])[-1] != _fingerprints(other, changed[place + 1 :])[-1]
+
+
+def _updates(log: Sequence[LogRecord]) -> list[tuple[int, WindowUpdate]]:
+    return [(number, each) for number, each in enumerate(log) if isinstance(each, WindowUpdate)]
+
+
+def _fingerprints(engine: Engine, log: Sequence[LogRecord]) -> list[str]:
+    """Return the fingerprints of an engine before and after each record."""
+    found = [engine.fingerprint()]
+    for record in log:
+        engine.process([record])
+        found.append(engine.fingerprint())
+    return found
+
+
+@hypothesis_settings(max_examples=15)
+@given(st.integers(0, 1000), st.integers(0, 1000), MODELS, st.booleans())
+def test_who_adopts_a_model_goes_on_as_its_teacher_does(
+    seed: int, other_seed: int, model: ModelSpec, is_restored: bool
+) -> None:
+    """On the same samples bit by bit, scores too; also if it is stored and restored in between."""
+    teacher, pupil = Engine(config(model)), Engine(config(model))
+    teacher.process(merged(fleet(HOSTS, windows=8, seed=seed).partitions, random.Random(1)))
+    pupil.process(merged(fleet(HOSTS, windows=5, seed=other_seed).partitions, random.Random(2)))
+    pupil.adopt_learner(teacher.snapshot())
+    if is_restored:
+        snapshot = pupil.snapshot()
+        fingerprint = pupil.fingerprint()
+        pupil = Engine(config(model))
+        pupil.restore(snapshot)
+        assert pupil.fingerprint() == fingerprint
+    rest = [
+        _later(each) for each in merged(fleet(HOSTS, windows=8, seed=seed + 1).partitions, random.Random(3))
+    ]
+    assert pupil.process(rest) == teacher.process(rest)
+    one, other = part_digests(pupil), part_digests(teacher)
+    assert {name for name in one if one[name] != other[name]} == {
+        "engine._chain",
+        "engine._closed",
+        "engine._updates",
+    }
+
+
+def _later(record: LogRecord) -> LogRecord:
+    """Return a record as it would come after all of another fleet's."""
+    if isinstance(record, WindowUpdate):
+        place = dataclasses.replace(record.place, offset=record.place.offset + 10**6)
+        return dataclasses.replace(record, place=place, window_start_ms=record.window_start_ms + LATER_MS)
+    if record.event_ms is None:
+        return record
+    return dataclasses.replace(record, event_ms=record.event_ms + LATER_MS)
+
+
+@hypothesis_settings(max_examples=60)
+@given(st.binary(min_size=1, max_size=8), st.floats(0, 1), st.booleans())
+def test_damaged_snapshots_are_refused_whatever_is_damaged(
+    damage: bytes, where: float, is_signed: bool
+) -> None:
+    """By the checksum, or, if someone made a new one, by the parts; nothing but one kind of error leaves."""
+    snapshot = _snapshot()
+    begin = int(where * (len(snapshot) - len(damage)))
+    damaged = snapshot[:begin] + damage + snapshot[begin + len(damage) :]
+    if is_signed:
+        damaged = damaged[:5] + struct.pack(">I", zlib.crc32(damaged[9:])) + damaged[9:]
+    with contextlib.suppress(SnapshotError):
+        Engine(config()).restore(damaged)
+
+
+@functools.cache
+def _snapshot() -> bytes:
+    engine = Engine(config())
+    engine.process(merged(fleet(HOSTS, windows=8, seed=1).partitions, random.Random(1)))
+    return engine.snapshot()
 
 
 @hypothesis_settings(max_examples=15)

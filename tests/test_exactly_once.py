@@ -7,7 +7,7 @@ looks for an order of events after which a reader would see something else than 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 import pytest
 from hypothesis import Phase
@@ -32,7 +32,7 @@ from pg_streaming_machine_learning.state import layout
 from pg_streaming_machine_learning.state.generation import FROM_LOG, GenerationOrder
 from pg_streaming_machine_learning.state.layout import GENERATION_KEY, PROGRESS_KEY
 from pg_streaming_machine_learning.state.progress import EngineProgress
-from pg_streaming_machine_learning.streams import ending, snapshots
+from pg_streaming_machine_learning.streams import ending, engine, snapshots
 from pg_streaming_machine_learning.streams.batch import TopicPlace
 from pg_streaming_machine_learning.streams.transactions import Outgoing
 from pg_streaming_machine_learning.wire.log import decode
@@ -89,15 +89,6 @@ class Undisturbed:
             self.fingerprints.append(self.engine.fingerprint())
 
 
-def expected(offset: int, index: int, prediction: Prediction, partition: int, generation: int) -> Outgoing:
-    """Return the record of a prediction as it has to be in the topic."""
-    output = PredictionOutput("predictions", PREDICTIONS).encode(
-        replace(prediction, model_version=model_version(generation))
-    )
-    headers = (("log-offset", b"%d" % offset), ("log-index", b"%d" % index))
-    return Outgoing("predictions", partition, output.key, output.value, headers)
-
-
 class ExactlyOnce(RuleBasedStateMachine):
     """Records come, processes work, stop, die and replace each other."""
 
@@ -113,6 +104,8 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.scripts: list[list[bytes]] = []
         self.story: list[str] = []
         self.orders = 0
+        self.encoded: dict[tuple[int, int, int, int], Outgoing] = {}
+        self.has_failed = False
 
     @initialize(seed=st.integers(0, 3))
     def begin(self, seed: int) -> None:
@@ -143,9 +136,8 @@ class ExactlyOnce(RuleBasedStateMachine):
         """Let a process, maybe a new one, hear what is its own; others may not have heard of it."""
         if which >= len(self.processes) and len(self.processes) < MOST_PROCESSES:
             self.start()
-        ready = [process for process in self.processes if not process.is_taking_over()]
-        if ready:
-            process = ready[min(which, len(ready) - 1)]
+        if self.processes:
+            process = self.processes[min(which, len(self.processes) - 1)]
             self.tell(f"{process.name} takes over {sorted(partitions)}, {stopping(stop)}")
             process.stop_at(stop)
             process.take_over([("log", number) for number in sorted(partitions)])
@@ -217,7 +209,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             if process.error is not None:
                 self.tell(f"{process.name} ends: {process.error}")
                 if not isinstance(process.error, TransactionError):
-                    raise AssertionError(self.told()) from process.error
+                    self.fail(f"{type(process.error).__name__} ends a process")
         self.processes = [process for process in self.processes if not process.is_dead]
 
     @invariant()
@@ -233,33 +225,45 @@ class ExactlyOnce(RuleBasedStateMachine):
             for _, record in self.broker.committed(("state", partition))
             if record.key == PROGRESS_KEY
         ]
+        ends = [each.end for each in progress]
         seen = [record for _, record in self.broker.committed(("predictions", partition))]
         undisturbed = self.undisturbed[partition]
-        end = max((each.end for each in progress), default=0)
-        undisturbed.read_on(end)
-        assert [each.end for each in progress] == sorted(each.end for each in progress), self.told()
-        for each in progress:
-            assert each.fingerprint == undisturbed.fingerprints[each.end], self.told()
+        undisturbed.read_on(max(ends, default=0))
         wanted = []
         for offset, index, prediction in undisturbed.predictions:
             generation = next((each.generation for each in progress if each.end > offset), None)
             if generation is not None:
-                wanted.append(expected(offset, index, prediction, partition, generation))
-        assert seen == wanted, f"{difference(seen, wanted)} of predictions[{partition}]\n{self.told()}"
+                wanted.append(self.expected(offset, index, prediction, partition, generation))
+        if seen != wanted:
+            self.fail(difference(seen, wanted))
+        if ends != sorted(ends):
+            self.fail("progress goes back")
+        if any(each.fingerprint != undisturbed.fingerprints[each.end] for each in progress):
+            self.fail("another state")
+
+    def expected(
+        self, offset: int, index: int, prediction: Prediction, partition: int, generation: int
+    ) -> Outgoing:
+        """Return the record of a prediction as it has to be in the topic."""
+        known = (partition, offset, index, generation)
+        if known not in self.encoded:
+            version = model_version(generation)
+            output = PredictionOutput("predictions", PREDICTIONS).encode(
+                replace(prediction, model_version=version)
+            )
+            headers = (("log-offset", b"%d" % offset), ("log-index", b"%d" % index))
+            self.encoded[known] = Outgoing("predictions", partition, output.key, output.value, headers)
+        return self.encoded[known]
 
     def teardown(self) -> None:
         """Let one process do all that is left; nothing may be missing then."""
         try:
-            if self.scripts and not self.has_failed():
+            if self.scripts and not self.has_failed:
                 self.settle()
         finally:
             for process in self.processes:
                 process.die()
-            self.loop.close()
-
-    def has_failed(self) -> bool:
-        """Say whether a rule or an invariant has failed before."""
-        return any(line == FAILED for line in self.story)
+            self.loop.give_up()
 
     def settle(self) -> None:
         """Start anew, read everything, and compare outputs and state with those of the undisturbed engine."""
@@ -276,29 +280,27 @@ class ExactlyOnce(RuleBasedStateMachine):
             self.loop.now_s += 1
             process.deliver(place, 10**6)
             self.processes_end_only_for_good_reason()
-            self.undisturbed[partition].read_on(self.broker.end(place))
-            host = process.assignment.host(place)
-            assert host is not None, self.told()
+            undisturbed = self.undisturbed[partition]
+            undisturbed.read_on(self.broker.end(place))
             self.check(partition)
-            emitted = self.broker.committed(("predictions", partition))
-            assert len(emitted) == len(self.undisturbed[partition].predictions), self.told()
-            undisturbed = self.undisturbed[partition].engine
-            undisturbed.begin_generation(host.engine.generation)
-            found, wanted = part_digests(host.engine), part_digests(undisturbed)
-            assert {name for name in wanted if found[name] != wanted[name]} == set(), self.told()
+            if len(self.broker.committed(("predictions", partition))) < len(undisturbed.predictions):
+                self.fail("missing at the end")
+            host = process.assignment.host(place)
+            assert host is not None
+            undisturbed.engine.begin_generation(host.engine.generation)
+            found, wanted = part_digests(host.engine), part_digests(undisturbed.engine)
+            differing = [name for name in wanted if found[name] != wanted[name]]
+            if differing:
+                self.fail(f"another state at the end: {', '.join(differing)}")
 
     def tell(self, line: str) -> None:
         """Remember what happened."""
         self.story.append(line)
 
-    def told(self) -> str:
-        """Return what happened so far, for the message of a failure."""
-        text = "\n".join(self.story)
-        self.story.append(FAILED)
-        return text
-
-
-FAILED = "and here it fails"
+    def fail(self, what: str) -> NoReturn:
+        """Say what is wrong, and what led to it."""
+        self.has_failed = True
+        raise AssertionError("\n".join([what, *self.story]))
 
 
 def stopping(stop: Stop | None) -> str:
@@ -309,16 +311,22 @@ def stopping(stop: Stop | None) -> str:
 def difference(seen: list[Outgoing], wanted: list[Outgoing]) -> str:
     """Describe what is wrong with outputs."""
     ids = [record.headers for record in seen]
-    doubled = len(ids) - len(set(ids))
-    missing = len({record.headers for record in wanted} - set(ids))
-    return f"{doubled} doubled, {missing} missing of {len(wanted)}"
+    contents = {record.headers: record for record in wanted}
+    if len(ids) > len(set(ids)):
+        return "doubled"
+    if contents.keys() - set(ids):
+        return "missing"
+    if set(ids) - contents.keys():
+        return "too many"
+    return "divergent" if seen != [contents[each] for each in ids] else "out of order"
 
 
 @pytest.fixture(autouse=True)
 def _small_world(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let snapshots have several chunks, and processes end without ours."""
+    """Let snapshots have several chunks, in several transactions, and processes end without ours."""
     for module in (layout, snapshots):
-        monkeypatch.setattr(module, "CHUNK_BYTES", 1500)
+        monkeypatch.setattr(module, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(engine, "TRANSACTION_BYTES", 2500)
     monkeypatch.setattr(ending, "end_process", ended_process)
 
 

@@ -122,15 +122,19 @@ class Learner:
         if parts.keys() != {"counts", "model"}:
             raise SnapshotError(f"snapshot has the parts {sorted(parts)}, expected those of a learner")
         state = read_state("learner", 2, parts["counts"])
-        if state["river"] != river_version:
-            raise SnapshotError(f"model is of river {state['river']}, this is river {river_version}")
-        if state["model"] != self._model_name:
-            raise SnapshotError(f"model is {state['model']!r}, expected {self._model_name!r}")
+        try:
+            river, name, (zeros, ones) = state["river"], state["model"], state["learned"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise SnapshotError(f"state of the learner is incomplete: {error!r}") from error
+        if river != river_version:
+            raise SnapshotError(f"model is of river {river}, this is river {river_version}")
+        if name != self._model_name:
+            raise SnapshotError(f"model is {name!r}, expected {self._model_name!r}")
         model = load_model(parts["model"])
         if type(model) is not type(self._model):
             raise SnapshotError(f"model is a {type(model).__name__}, expected {type(self._model).__name__}")
         self._model = model
-        self._learned = list(state["learned"])
+        self._learned = [zeros, ones]
 
 
 def probability_of_bottleneck(model: base.Classifier, features: dict[Any, Any]) -> float:

@@ -101,6 +101,7 @@ _CALLED: _ByModule = {
         "method",
         "number",
         "numpy_generator",
+        "turns",
     ),
     "river._river_rust.vectordict": ("VectorDict",),
 }

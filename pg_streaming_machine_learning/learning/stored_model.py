@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import types
 from typing import Any
 
 from pg_streaming_machine_learning.errors import SnapshotError
@@ -69,10 +68,6 @@ def load_model(data: bytes, limit_bytes: int = MOST_BYTES) -> Any:
         raise SnapshotError(f"model of {len(data)} bytes is damaged: {error!r}") from error
 
 
-_NAMED: tuple[type, ...] = (types.FunctionType, types.BuiltinFunctionType, type)
-"""What pickle stores by its name; classes with a metaclass are of a subclass of `type`."""
-
-
 class _Pickler(pickle.Pickler):
     """Writes what is on the list."""
 
@@ -88,7 +83,9 @@ class _Pickler(pickle.Pickler):
         taken_apart = TAKEN_APART.get(kind)
         if taken_apart is not None:
             return taken_apart(part)
-        if isinstance(part, _NAMED):
+        if hasattr(
+            part, "__qualname__"
+        ):  # a class or a function, compiled ones too: it is stored by its name
             _accept(part)
         else:
             _accept(kind)

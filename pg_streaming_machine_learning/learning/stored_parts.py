@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections
 import copy
 import functools
+import itertools
 import math
 import random
 import struct
@@ -35,6 +36,7 @@ __all__ = [
     "method",
     "number",
     "numpy_generator",
+    "turns",
 ]
 
 Parts = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -185,7 +187,22 @@ def _of_adaptive_window(part: Any) -> Parts:
     return adaptive_window, (part.__getnewargs__(), part.__getstate__())
 
 
+def turns(values: list[int]) -> itertools.cycle[int]:
+    """Return what goes through numbers in turns."""
+    if type(values) is not list or not values or not {type(value) for value in values} == {int}:
+        raise SnapshotError("model has turns of no numbers")
+    return itertools.cycle(values)
+
+
+def _of_turns(part: itertools.cycle[int]) -> Parts:
+    """Return the numbers of one turn, the next one first; river 0.22 has each once."""
+    twin = copy.deepcopy(part)
+    first = next(twin)
+    return turns, ([first, *itertools.takewhile(first.__ne__, twin)],)
+
+
 TAKEN_APART: Mapping[type, Callable[[Any], Parts]] = {
+    itertools.cycle: _of_turns,
     random.Random: _of_generator,
     np.random.RandomState: _of_numpy_generator,
     np.ndarray: _of_array,

@@ -44,8 +44,10 @@ RoutedPartition = tuple[Router, int, int | None] | TrimmedError
 class Owners(Protocol):
     """Makes those who do the work of a partition; each call fences whoever had the partition before."""
 
-    async def engine(self, place: TopicPlace) -> tuple[EngineHost, int]:
+    async def engine(self, place: TopicPlace) -> tuple[EngineHost, int] | None:
         """Return the host of a partition of the log, its state recovered, and where to read on.
+
+        Nothing is returned if partitions change hands again meanwhile.
 
         Raises
         ------
@@ -56,7 +58,10 @@ class Owners(Protocol):
         """
 
     async def routers(self, places: Sequence[TopicPlace]) -> Mapping[TopicPlace, RoutedPartition]:
-        """Return the routers of input partitions, or why one cannot go on."""
+        """Return the routers of input partitions, or why one cannot go on.
+
+        None of a partition is returned if partitions change hands again meanwhile.
+        """
 
 
 class Assignment:
@@ -164,6 +169,8 @@ class Assignment:
         PgStreamingError
             If a partition of the log has no state to go on with.
         """
+        if not self._gate.is_settled:
+            return  # they change hands again, and this will be called again
         shuts = self._gate.shuts
         places = {(topic, partition) for topic, partition in assigned}
         self._give_up(places)
@@ -208,14 +215,15 @@ class Assignment:
 
     async def _take_log(self, place: TopicPlace) -> None:
         try:
-            host, position = await self._owners.engine(place)
+            found = await self._owners.engine(place)
         except TrimmedError as error:
             await self._stop(place, error)
         except PgStreamingError as error:
             raise type(error)(f"{_name(place)}: {error}") from error
         else:
-            self._owned[place] = host
-            self._positions.take({place: position})
+            if found is not None:
+                self._owned[place], position = found
+                self._positions.take({place: position})
 
     async def _take_inputs(self, places: Sequence[TopicPlace]) -> None:
         """Begin with partitions of inputs, where they were left."""
@@ -233,7 +241,9 @@ class Assignment:
     async def _stop(self, place: TopicPlace, error: TrimmedError) -> None:
         """Let a partition stand still, at a position that Kafka has."""
         self._stopped[place] = error
-        self._positions.take(await self._offsets.ends([place]))
+        ends = await self._offsets.ends([place])
+        self._positions.take(ends)
+        self._positions.told(ends)  # or lag tools would see no lag where nobody reads
         logger.error("partition stands still %s: %s", _name(place), error)
 
 

@@ -164,6 +164,11 @@ class BatchConsumer(driver.Consumer):
             generation_id=self.app.consumer_generation_id,
         )
 
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Note that partitions were given out, before anything is done about it."""
+        self.app.gate.settle()  # type: ignore[attr-defined]
+        await super().on_partitions_assigned(assigned, generation_id)
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek to our positions, not to what Kafka was last told."""
         offsets = self.positions.seek(TP(*place) for place in self.assignment())

@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 EMPTY_EVERY_S = 1.0
 """How often progress without any output is written: it saves nothing but the check of what comes after it."""
 
+TRANSACTION_BYTES = 8_000_000
+"""What one transaction writes of a snapshot: the broker aborts those that take over 15 seconds."""
+
 
 @dataclass(frozen=True)
 class EngineOutlet:
@@ -209,10 +212,17 @@ class EngineHost:
             await self._write([], end, with_snapshot=True)
 
     async def _write(self, outputs: list[Outgoing], end: int, *, with_snapshot: bool) -> None:
-        """Write a transaction; its last record is the progress."""
+        """Write a transaction; its last record is the progress.
+
+        A snapshot's chunks go ahead in transactions of their own where they are many, so that none takes
+        long: without the manifest, which goes with the progress, they are nothing.
+        """
         records = list(outputs)
         if with_snapshot:
-            records += await self._snapshots.records(self.engine, end)
+            *ahead, last = _parted(await self._snapshots.records(self.engine, end))
+            for chunks in ahead:
+                await self._send(chunks)
+            records += last
         progress = EngineProgress(
             end=end,
             fingerprint=self.engine.fingerprint(),
@@ -221,11 +231,14 @@ class EngineHost:
         )
         topic, partition = self._outlet.state_topic, self._place[1]
         records.append(Outgoing(topic, partition, PROGRESS_KEY, progress.to_bytes()))
-        async with self._gate:
-            if self.is_closed:
-                return
-            await self._outlet.transactions.commit(records)
+        await self._send(records)
         self._committed_s = self._monotonic()
+
+    async def _send(self, records: list[Outgoing]) -> None:
+        """Write records in one transaction, unless the partition was given up."""
+        async with self._gate:
+            if not self.is_closed:
+                await self._outlet.transactions.commit(records)
 
     def _report_late(self) -> None:
         """Log the late updates of a batch in one line, with the one that was latest."""
@@ -247,6 +260,19 @@ class EngineHost:
     @property
     def _name(self) -> str:
         return f"{self._place[0]}[{self._place[1]}]"
+
+
+def _parted(records: list[Outgoing]) -> list[list[Outgoing]]:
+    """Return records in groups for transactions, none too large; at least one group."""
+    groups: list[list[Outgoing]] = [[]]
+    size = 0
+    for record in records:
+        size += len(record.value or b"")
+        if size > TRANSACTION_BYTES:
+            groups.append([])
+            size = len(record.value or b"")
+        groups[-1].append(record)
+    return groups
 
 
 def _log_late(name: str, late: list[LateUpdate]) -> None:

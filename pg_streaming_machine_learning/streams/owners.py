@@ -116,12 +116,14 @@ class KafkaOwners:
         self._read_state = read_state
         self._monotonic = monotonic
 
-    async def engine(self, place: TopicPlace) -> tuple[EngineHost, int]:
+    async def engine(self, place: TopicPlace) -> tuple[EngineHost, int] | None:
         """Return the host of a partition of the log, its state recovered, and where to read on."""
         if self.predictions is None:
             raise RuntimeError("a partition was taken over before the schema of the predictions was known")
         settings = self._settings
         transactions = await self._opened(f"engine-{place[1]}")
+        if transactions is None:
+            return None
         records = await asyncio.to_thread(self._read_state, settings.state_topic, place[1])
         begin = (await self._offsets.beginnings([place]))[place]
         end = (await self._offsets.ends([place]))[place]
@@ -160,13 +162,9 @@ class KafkaOwners:
 
     async def routers(self, places: Sequence[TopicPlace]) -> Mapping[TopicPlace, RoutedPartition]:
         """Return the routers of input partitions, or why one cannot go on."""
-        opened = dict(
-            zip(
-                places,
-                await asyncio.gather(*(self._opened(_router_id(each)) for each in places)),
-                strict=True,
-            )
-        )
+        tried = await asyncio.gather(*(self._opened(_router_id(each)) for each in places))
+        opened = {place: each for place, each in zip(places, tried, strict=True) if each is not None}
+        places = list(opened)
         known = await self._progress({self._progress_partition(place) for place in places})
         await self._look_for({router_key(*place) for place in places} - known.keys())
         begins = await self._offsets.beginnings(places)
@@ -240,10 +238,19 @@ class KafkaOwners:
         )
         return router, position, progress.event_ms
 
-    async def _opened(self, name: str) -> Transactions:
+    async def _opened(self, name: str) -> Transactions | None:
+        """Return opened transactions; None if partitions change hands again, so that others may have them."""
+        gate = self._shared.gate
+        if not gate.is_settled:
+            return None
+        shuts = gate.shuts
         transactions = self._open_transactions(f"{self._settings.application_id}-{name}")
-        await transactions.open()
-        return transactions
+        with gate.fencing():
+            await transactions.open()
+        if gate.shuts == shuts:
+            return transactions
+        transactions.close()
+        return None
 
 
 def _router_id(place: TopicPlace) -> str:

@@ -104,6 +104,8 @@ def _consumer(bootstrap_servers: str, isolation: str) -> Consumer:
             "isolation.level": isolation,
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 50,
+            "reconnect.backoff.ms": 50,
+            "reconnect.backoff.max.ms": 1000,
             "log_level": 0,
         }
     )

@@ -112,6 +112,8 @@ class KafkaTransactions:
                 "compression.type": "gzip",
                 "compression.level": 1,
                 "linger.ms": 5,
+                "reconnect.backoff.ms": 50,
+                "reconnect.backoff.max.ms": 1000,
                 "message.max.bytes": 1_000_000_000,
                 "queue.buffering.max.messages": 1_000_000,
                 "queue.buffering.max.kbytes": 2_000_000,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -66,19 +67,23 @@ def test_a_restart_is_another_process(worker: DemoWorker) -> None:
         assert not psutil.pid_exists(first)
 
 
-@pytest.mark.slow
+def _has_said(worker: DemoWorker, lines: int) -> bool:
+    return len(worker.last_lines(lines)) == lines
+
+
 def test_all_its_starts_share_a_key_for_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Made for it, so that the user's own is neither used nor made; another run has another one."""
     monkeypatch.setenv("SNAPSHOT_KEY", "the user's")
-    keys = []
-    for _ in range(2):
-        with DemoWorker(ENVIRONMENT, tmp_path, tmp_path / "worker.log") as worker:
-            for _ in range(2):
+    (tmp_path / "says_its_key.py").write_text("import os\nprint(os.environ['SNAPSHOT_KEY'], flush=True)\n")
+    for run in range(2):
+        with DemoWorker({}, tmp_path, tmp_path / f"log-{run}", module="says_its_key") as worker:
+            for start in range(2):
                 worker.start()
-                keys.append(psutil.Process(worker.pid).environ()["SNAPSHOT_KEY"])
-    assert keys[0] == keys[1] != keys[2] == keys[3]
-    assert "the user's" not in keys
-    assert len(keys[0]) == 64
+                wait_until(partial(_has_said, worker, start + 1))
+    first, second = ((tmp_path / f"log-{run}").read_text().split() for run in range(2))
+    assert first[0] == first[1] != second[0] == second[1]
+    assert "the user's" not in (*first, *second)
+    assert len(first[0]) == 64
 
 
 @pytest.mark.slow

@@ -14,14 +14,17 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from river import base
+from river.__version__ import __version__ as river_version
 
 from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.learning.forest import AdaptiveRandomForest
 from pg_streaming_machine_learning.learning.learner import Learner, probability_of_bottleneck
 from pg_streaming_machine_learning.learning.models import ModelSpec, create_model, model_version
 from pg_streaming_machine_learning.records.prediction import Prediction, Sample
+from pg_streaming_machine_learning.records.snapshot import pack, unpack, write_state
 from pg_streaming_machine_learning.records.update import Metric
 from pg_streaming_machine_learning.records.window import Window
+from tests.state_digest import object_digest
 
 CPU = Metric("CPU", "UTILIZATION", "PERCENT")
 SMALL = ModelSpec(parameters={"n_models": 3, "grace_period": 10})
@@ -74,6 +77,40 @@ def test_predicting_twice_says_the_same() -> None:
     assert model.predict(sample(7, 1)) == model.predict(sample(7, 1))
 
 
+SPECS = st.sampled_from(
+    [
+        SMALL,
+        ModelSpec("river.forest.AMFClassifier", {"n_estimators": 2}),
+        ModelSpec("river.ensemble.SRPClassifier", {"n_models": 2}),
+        ModelSpec("river.facto.FMClassifier"),
+        ModelSpec("river.linear_model.LogisticRegression"),
+        ModelSpec("river.naive_bayes.GaussianNB"),
+        ModelSpec("river.neighbors.KNNClassifier"),
+        ModelSpec("river.tree.HoeffdingAdaptiveTreeClassifier"),
+    ]
+)
+
+
+@hypothesis_settings(max_examples=15)
+@given(SPECS, st.integers(0, 80), st.integers(0, 1000))
+def test_asking_again_changes_no_bit_of_a_model(spec: ModelSpec, n: int, seed: int) -> None:
+    """A fingerprint asks once for each transaction, and a replay has other transactions.
+
+    What some models do change, at their first sight of a feature, they change in the prediction before.
+    """
+    model, rng = learner(spec), random.Random(seed)
+    each = Sample("web", Window(0, 10_000), {"cpu": 1.0, "host": "web"}, 1, ())
+    for number in range(n + 1):
+        features: dict[str, float | str] = {"cpu": rng.gauss(50, 20), "host": rng.choice(["web", "db"])}
+        if rng.random() < 0.5:
+            features["memory"] = rng.gauss(20, 5)
+        each = Sample("web", Window(number * 5000, number * 5000 + 10_000), features, rng.choice([0, 1]), ())
+        step(model, each)
+    before = object_digest(model.model)
+    model.probability(each.features)
+    assert object_digest(model.model) == before
+
+
 def test_what_has_no_label_is_predicted_and_not_learned() -> None:
     model = learner()
     assert [model.learn(sample(n, label)) for n, label in enumerate((None, 0, 1))] == [False, True, True]
@@ -119,21 +156,70 @@ def test_stop_restore_and_go_on_equals_never_stopping(stop: int, spec: ModelSpec
     restored.restore(model.snapshot())
     rest = samples(100, seed=2)
     assert [step(restored, each) for each in rest] == [step(model, each) for each in rest]
+    assert object_digest(restored.model) == object_digest(model.model)
 
 
 def test_a_snapshot_of_another_model_is_refused() -> None:
     other = learner(ModelSpec("river.linear_model.LogisticRegression"))
-    with pytest.raises(SnapshotError, match="model is a Standardized, expected AdaptiveRandomForest"):
+    with pytest.raises(
+        SnapshotError, match=r"model is 'river.linear_model.LogisticRegression', expected 'river"
+    ):
         learner().restore(other.snapshot())
 
 
-def test_a_snapshot_of_another_release_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pickle fits the release that wrote it."""
+def test_a_snapshot_that_holds_another_class_than_it_says_is_refused() -> None:
+    """Its name is what its maker says, its class what it is."""
+    other = learner(ModelSpec("river.linear_model.LogisticRegression"))
+    parts = {**unpack(learner().snapshot()), "model": unpack(other.snapshot())["model"]}
+    with pytest.raises(SnapshotError, match="model is a Standardized, expected AdaptiveRandomForest"):
+        learner().restore(pack(parts))
+
+
+def test_a_snapshot_of_another_release_of_river_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its classes may have become others meanwhile."""
     snapshot = learner().snapshot()
-    module = "pg_streaming_machine_learning.learning.learner.model_version"
-    monkeypatch.setattr(module, lambda: "0.0.1/river 0.1/g0")
-    with pytest.raises(SnapshotError, match=r"this release is '0\.0\.1/river 0\.1/g0'"):
+    monkeypatch.setattr("pg_streaming_machine_learning.learning.learner.river_version", "0.1")
+    with pytest.raises(SnapshotError, match=rf"model is of river {river_version}, this is river 0\.1"):
         learner().restore(snapshot)
+
+
+def test_a_snapshot_of_another_generation_is_none_of_its_concern() -> None:
+    """Whose generation it is, the engine says: a learner of an older one may go on in a new one."""
+    older, newer = learner(), Learner(SMALL, 1, 4, 0.5, generation=3)
+    newer.restore(older.snapshot())
+    assert newer.predict(sample(0, 1)).model_version == model_version(3)
+
+
+def test_predictions_name_the_generation_that_has_begun() -> None:
+    model = learner()
+    before = model.predict(sample(0, 1)).model_version
+    model.begin_generation(2)
+    assert (before, model.predict(sample(0, 1)).model_version) == (model_version(1), model_version(2))
+
+
+@pytest.mark.parametrize("part", ["counts", "model"])
+def test_a_snapshot_without_one_of_its_parts_is_refused(part: str) -> None:
+    parts = unpack(learner().snapshot())
+    del parts[part]
+    with pytest.raises(SnapshotError, match="expected those of a learner"):
+        learner().restore(pack(parts))
+
+
+@pytest.mark.parametrize("state", [{}, [], {"river": river_version, "model": SMALL.path}, {"learned": 3}])
+def test_a_snapshot_whose_counts_are_incomplete_is_refused(state: object) -> None:
+    parts = {**unpack(learner().snapshot()), "counts": write_state("learner", 2, state)}
+    with pytest.raises(SnapshotError, match="state of the learner is incomplete"):
+        learner().restore(pack(parts))
+
+
+def test_a_refused_snapshot_changes_nothing() -> None:
+    model = learner()
+    for each in samples(30):
+        step(model, each)
+    before = object_digest(vars(model))
+    with pytest.raises(SnapshotError):
+        model.restore(learner(ModelSpec("river.linear_model.LogisticRegression")).snapshot())
+    assert object_digest(vars(model)) == before
 
 
 def test_bytes_of_something_else_are_refused() -> None:

@@ -145,6 +145,7 @@ def test_wrong_parameters_are_one_clear_line(parameters: dict[str, Any], message
 
 def test_the_version_names_all_that_makes_a_prediction() -> None:
     assert model_version() == f"{__version__}/river {river_version}/g1"
+    assert model_version(12) == f"{__version__}/river {river_version}/g12"
 
 
 def test_a_module_that_fails_while_imported_is_one_line(

@@ -32,6 +32,7 @@ def test_nothing_that_could_run_something_else_is_on_the_list() -> None:
         (PARTS, "method"),
         (PARTS, "number"),
         (PARTS, "numpy_generator"),
+        (PARTS, "turns"),
         ("river._river_rust.vectordict", "VectorDict"),
     }
     assert all(name.startswith("__pyx_unpickle_") for _, name in NAMES.restored)

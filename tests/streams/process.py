@@ -104,13 +104,16 @@ class MemoryProcess:
         self._stop: Stop | None = None
         self._skip = 0
         self._fetched_to: dict[TopicPlace, int] = {}
-        marks, gate = MarkSchedule(settings.idle_after_s), CommitGate()
+        self._assigned: list[TopicPlace] = []
+        self._one_at_a_time = asyncio.Lock()
+        self._gate = CommitGate()
+        marks = MarkSchedule(settings.idle_after_s)
         owners = KafkaOwners(
             settings,
             config,
             {},
             signer,
-            Shared(self.positions, marks, gate),
+            Shared(self.positions, marks, self._gate),
             broker,
             self.open_transactions,
             self.read_state,
@@ -122,7 +125,7 @@ class MemoryProcess:
             settings.log_partitions,
             self.positions,
             marks,
-            gate,
+            self._gate,
             broker,
             owners,
             monotonic=loop.time,
@@ -175,7 +178,8 @@ class MemoryProcess:
 
     def take_over(self, places: Iterable[TopicPlace]) -> None:
         """Go through a rebalance, as Faust does it."""
-        self._run(self._taking_over(list(places)))
+        self._assigned = list(places)
+        self._run(self._taking_over())
 
     def deliver(self, place: TopicPlace, size: int) -> None:
         """Fetch at most so many records of a partition, and hand them over."""
@@ -183,15 +187,14 @@ class MemoryProcess:
         if batch is not None:
             self._run(self._putting(batch))
 
-    def is_taking_over(self) -> bool:
-        """Say whether a rebalance is under way."""
-        return any(not task.done() for task in self._tasks)
-
-    async def _taking_over(self, places: list[TopicPlace]) -> None:
+    async def _taking_over(self) -> None:
         with ending_on_errors("cannot take partitions over"):
             await self.assignment.release()
-            await self.assignment.take_over(places)
-        self._fetched_to = self.positions.seek(places)
+            self._gate.settle()
+            async with self._one_at_a_time:  # Faust begins with the next when the one before is done
+                assigned = list(self._assigned)
+                await self.assignment.take_over(assigned)
+                self._fetched_to = self.positions.seek(assigned)
 
     async def _putting(self, batch: Batch) -> None:
         self.assignment.lanes.put(batch)
@@ -199,7 +202,7 @@ class MemoryProcess:
     def _fetch(self, place: TopicPlace, size: int) -> Batch | None:
         """Return what one fetch brings; None if there is nothing."""
         base = self._fetched_to.get(place)
-        if base is None:
+        if base is None or place not in self._assigned:
             return None
         stable_end = self.broker.stable_end(place)
         found = self.read_log(place, base, stable_end)

@@ -357,6 +357,7 @@ async def taking_over_while_another_rebalance_begins(worker: MemoryWorker, place
 
     worker.cluster.when_read = begin_another
     await worker.assignment.release()
+    worker.gate.settle()
     await worker.assignment.take_over([place])
 
 
@@ -367,6 +368,7 @@ def test_a_gate_shut_by_another_rebalance_meanwhile_stays_shut(log: list[bytes])
     async def run() -> None:
         await taking_over_while_another_rebalance_begins(worker, LOG)
         assert not worker.gate.is_open
+        worker.gate.settle()
         await worker.assignment.take_over([LOG])
         assert worker.gate.is_open
 
@@ -379,6 +381,7 @@ def test_a_host_taken_over_while_another_rebalance_begins_is_begun_after_that() 
 
     async def run() -> None:
         await taking_over_while_another_rebalance_begins(worker, LOG)
+        worker.gate.settle()
         await worker.assignment.take_over([LOG])
         await run_on()
         assert worker.assignment.restoring() == []
@@ -420,11 +423,13 @@ def test_taking_over_ends_though_a_rebalance_shuts_the_gate_meanwhile() -> None:
 
     async def run() -> None:
         await worker.assignment.release()
+        worker.gate.settle()
         taking_over = asyncio.create_task(worker.assignment.take_over([LOG]))
         assert await asyncio.to_thread(signer.is_signing.wait, 30)
         await worker.assignment.release()
         signer.may_sign.set()
         await asyncio.wait_for(taking_over, 5)
+        worker.gate.settle()
         await worker.assignment.take_over([LOG])
         begun = asyncio.Event()
         worker.assignment.lanes.run(LOG, "going on", partial(set_event, begun))
@@ -452,13 +457,26 @@ def test_taking_over_does_not_wait_for_work_on_partitions_that_are_kept(log: lis
         reading = asyncio.create_task(worker.reading(LOG, to=50))
         assert await asyncio.to_thread(signer.is_signing.wait, 30)
         await worker.assignment.release()
+        worker.gate.settle()
         taking_over = asyncio.create_task(worker.assignment.take_over([LOG]))
         await run_on()
         await worker.assignment.release()
         signer.may_sign.set()
         await asyncio.wait_for(taking_over, 5)
+        worker.gate.settle()
         await worker.assignment.take_over([LOG])
         await reading
 
     asyncio.run(run())
     assert worker.positions.next(LOG) == 50
+
+
+def test_a_partition_that_stands_still_is_not_told_to_kafka_as_read() -> None:
+    """Whoever watches the lag has to see it grow."""
+    cluster = cluster_of(inputs=9)
+    cluster.put(PROGRESS, router_key(*INPUT), RouterProgress(4, None).to_bytes())
+    cluster.begin[INPUT] = 7
+    worker = MemoryWorker(cluster)
+    worker.take_over(INPUT, OTHER)
+    worker.read(OTHER)
+    assert worker.positions.untold() == {OTHER: 9}

@@ -133,12 +133,13 @@ def test_workers_that_crash_again_and_again_leave_what_one_would(
     assert [record.value for record in cluster.records("predictions")] == undisturbed
 
 
+@pytest.mark.parametrize("reached", [70, 90])
 def test_a_damaged_snapshot_gives_way_to_the_one_before(
-    log: list[bytes], undisturbed: list[bytes | None], caplog: pytest.LogCaptureFixture
+    log: list[bytes], undisturbed: list[bytes | None], reached: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is said which one, of what partition, and why; the next one takes its place, not the good one's."""
     cluster = cluster_of(log)
-    worked(cluster, to=70)
+    worked(cluster, to=reached)
     newest, older = stored(cluster).slots
     assert older.manifest is not None
     change(cluster, f"{newest.place}/0000".encode(), b"damaged")
@@ -148,9 +149,9 @@ def test_a_damaged_snapshot_gives_way_to_the_one_before(
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert line.startswith(f"log[0]: snapshot {newest.place} at offset ")
     assert "damaged" in line
-    worker.read(LOG, 30, 70)
+    worker.read(LOG, 30, reached)
     assert {slot.place: slot.manifest.position for slot in stored(cluster).slots if slot.manifest} == {
-        newest.place: 70,
+        newest.place: reached,
         older.place: older.manifest.position,
     }
     worker.read(LOG)

@@ -101,22 +101,26 @@ def test_a_hole_is_passed_when_it_is_allowed(
     assert worker.host().engine.counts.learned > 0
 
 
-def test_after_a_hole_was_passed_nothing_has_to_be_allowed_any_more(log: list[bytes]) -> None:
-    """The state behind it is in a snapshot at once."""
+@pytest.mark.parametrize(("behind", "to"), [(2, 75), (25, 100), (25, 0)])
+def test_after_a_hole_was_passed_nothing_has_to_be_allowed_any_more(
+    log: list[bytes], behind: int, to: int
+) -> None:
+    """The state behind it is in a snapshot at once; nothing is sent twice, the generation stays."""
     cluster = cluster_of(log)
     worked(cluster, to=70)
     newest = stored(cluster).slots[0].manifest
     assert newest is not None
-    trim(cluster, LOG, newest.position + 2)
+    trim(cluster, LOG, newest.position + behind)
     worker = MemoryWorker(cluster, replace(OFTEN, allow_holes=True))
     worker.take_over(LOG)
-    worker.read(LOG, 10, 75)
+    worker.read(LOG, 10, max(to, newest.position + behind))
     again = MemoryWorker(cluster, OFTEN)
     again.take_over(LOG)
+    assert again.assignment.stopped() == {}
     again.read(LOG)
-    undisturbed = MemoryWorker(cluster, OFTEN)
-    undisturbed.take_over(LOG)
-    assert undisturbed.host().engine.generation == 2
+    assert again.host().engine.generation == 2
+    causes = [(record.headers, record.partition) for record in cluster.records("predictions")]
+    assert len(causes) == len(set(causes))
 
 
 def test_neither_snapshot_nor_beginning_is_an_error(log: list[bytes]) -> None:

@@ -17,7 +17,8 @@ from tests.streams.clusters import (
 from tests.streams.stand_ins import Cluster
 from tests.streams.workers import INPUT, LOG, OTHER, SETTINGS, MemoryWorker
 
-LINES = [b"web %d" % (60_000 * number) if number % 5 else b"bad" for number in range(40)]
+LINES = [b"web %d" % (60_000 * (number * 7 % 40)) if number % 5 else b"bad" for number in range(40)]
+"""Not in the order of their event time, which must not fall."""
 
 
 def routed(cluster: Cluster) -> list[tuple[str, bytes | None, bytes | None]]:

@@ -163,10 +163,12 @@ def test_event_time_goes_on_from_that_of_the_former_owner() -> None:
     stage.route(b"a 60000")
     stage.route(b"bad", base=1)
     stage.route(b"a 120000", base=2)
+    stage.route(b"a 60000", base=3)
     assert stage.reached() == [
         RouterProgress(1, 90_000),
         RouterProgress(2, 90_000),
         RouterProgress(3, 120_000),
+        RouterProgress(4, 120_000),
     ]
 
 

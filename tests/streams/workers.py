@@ -87,6 +87,7 @@ class MemoryWorker:
         kept = list(places)
         new_logs = [each for each in kept if each[0] == LOG[0] and each not in self.positions]
         await self.assignment.release()
+        self.gate.settle()
         await self.assignment.take_over(kept)
         self.positions.seek(kept)
         for place in new_logs:
