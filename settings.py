@@ -70,14 +70,14 @@ DECISION_THRESHOLD = 0.5
 # Whether the model may tell hosts apart by name. If so, it knows nothing of a new host.
 HOST_AS_FEATURE = False
 
-# When a snapshot of the state is taken: after so many updates or seconds, or when reading the log again from the
-# last one would take five seconds, whichever comes first; and how large one may be.
+# When a snapshot of the state is taken: after so many updates or seconds, or when reading the log again from
+# the last one would take five seconds, whichever comes first; and how large one may be.
 SNAPSHOT_EVERY_UPDATES = 10_000
 SNAPSHOT_EVERY_S = 60
 SNAPSHOT_MAX_BYTES = 268_435_456
 
-# What snapshots are signed with, the same for all workers; best given in the environment. Without it, workers on
-# one machine share a key they make themselves. Whether a snapshot without signature may be used.
+# What snapshots are signed with, the same for all workers; best given in the environment. Without it, workers
+# on one machine share a key they make themselves. Whether a snapshot without signature may be used.
 SNAPSHOT_KEY = ""
 SNAPSHOT_UNSIGNED = False
 

@@ -13,7 +13,7 @@ __all__ = ["CommitGate"]
 class CommitGate:
     """What every commit passes; a rebalance shuts it and waits for those inside.
 
-    So nobody who keeps to the group's rules is fenced in the middle of a commit, only who missed the rebalance.
+    So nobody who keeps to the group's rules is fenced in the middle of a commit, only who missed one.
     `shuts` counts how often that was, `is_settled` says whether partitions were given out since.
 
     Examples

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pg_streaming_machine_learning.errors import (
@@ -67,6 +67,7 @@ class ListTransactions:
         """Become the only writer under the name."""
         if self.cluster is not None:
             self.cluster.fence(self)
+            await self.cluster.when_fenced()
         self.is_open = True
 
     async def commit(self, records: Sequence[Outgoing]) -> None:
@@ -127,7 +128,8 @@ class Cluster:
     """Topics in memory, written by transactions.
 
     `begin` has the first offsets of partitions that lost records; `steps` what was done, in order;
-    `when_read` is called when state is read, in the thread in which it is.
+    `when_read` is called when state is read, in the thread in which it is, and `when_fenced` before an
+    opening comes to its end.
     """
 
     topics: dict[TopicPlace, list[Outgoing]] = field(default_factory=dict)
@@ -135,6 +137,7 @@ class Cluster:
     steps: list[str] = field(default_factory=list)
     writers: dict[str, ListTransactions] = field(default_factory=dict)
     when_read: Callable[[], None] = lambda: None
+    when_fenced: Callable[[], Awaitable[object]] = field(default=lambda: asyncio.sleep(0))
 
     def transactions(self, name: str) -> ListTransactions:
         """Return transactions under a name, not opened yet."""

@@ -480,3 +480,20 @@ def test_a_partition_that_stands_still_is_not_told_to_kafka_as_read() -> None:
     worker.take_over(INPUT, OTHER)
     worker.read(OTHER)
     assert worker.positions.untold() == {OTHER: 9}
+
+
+def test_partitions_are_not_taken_over_that_change_hands_again() -> None:
+    """Whoever gets them may have fenced us by now, and would be fenced in turn."""
+    worker = MemoryWorker(cluster_of(inputs=9))
+
+    async def run() -> None:
+        await worker.assignment.release()
+        await worker.assignment.take_over([LOG, INPUT])
+        assert worker.cluster.steps == []
+        assert not worker.gate.is_open
+        worker.gate.settle()
+        await worker.assignment.take_over([INPUT])
+
+    asyncio.run(run())
+    assert worker.assignment.assigned() == ["input[0]"]
+    assert worker.gate.is_open

@@ -52,6 +52,12 @@ HOOKS: list[tuple[type, type, str, Callable[..., Any]]] = [
     (BatchConsumer, driver.Consumer, "seek_to_committed", base.Consumer.perform_seek),
     (BatchConsumer, driver.Consumer, "_add_gap", base.Consumer._drain_messages),
     (BatchConsumer, driver.Consumer, "force_commit", base.Consumer.commit),
+    (
+        BatchConsumer,
+        driver.Consumer,
+        "on_partitions_assigned",
+        base.ThreadDelegateConsumer.threadsafe_partitions_assigned,
+    ),
     (BatchConsumer, driver.Consumer, "_commit", base.Consumer._commit_offsets),
     (BatchConsumer, driver.Consumer, "verify_event_path", base.Consumer.verify_all_partitions_active),
     (
@@ -104,6 +110,22 @@ def test_application_uses_our_transport(app: Application) -> None:
     assert type(app.consumer) is BatchConsumer
     assert type(app.batch_consumer._thread) is BatchConsumerThread
     assert app.batch_consumer.positions is app.positions
+
+
+def test_partitions_given_out_are_settled_before_anything_is_done_about_them(app: Application) -> None:
+    """Whoever has them may be fenced from then on."""
+    seen: list[bool] = []
+
+    async def assigned(*_: object, **__: object) -> None:
+        seen.append(app.gate.is_settled)
+
+    async def run() -> None:
+        await app.gate.shut(1.0)
+        app.batch_consumer._on_partitions_assigned = assigned
+        await app.batch_consumer.on_partitions_assigned({TP(*PLACE)}, 1)
+
+    asyncio.run(run())
+    assert seen == [True]
 
 
 def test_environment_does_not_overrule_the_application(

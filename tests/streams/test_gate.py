@@ -163,3 +163,31 @@ def test_after_the_end_nothing_begins_any_more() -> None:
         assert not gate.is_open
 
     run(steps())
+
+
+def test_who_fences_is_waited_for_though_the_gate_is_shut() -> None:
+    """Who fences late fences the next owner."""
+
+    async def steps() -> None:
+        gate = CommitGate()
+        await gate.shut(LONG_S)
+        with gate.fencing():
+            assert await gate.shut(SOON_S) is False
+        assert await gate.shut(LONG_S) is True
+
+    run(steps())
+
+
+def test_partitions_are_settled_until_they_change_hands_and_when_they_were_given_out() -> None:
+    """In between nobody is to be fenced."""
+
+    async def steps() -> None:
+        gate = CommitGate()
+        assert gate.is_settled
+        await gate.shut(LONG_S)
+        assert not gate.is_settled
+        gate.settle()
+        assert gate.is_settled
+        assert not gate.is_open
+
+    run(steps())

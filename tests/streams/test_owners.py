@@ -242,3 +242,51 @@ def test_no_partition_is_taken_over_before_the_schema_is_known(log: list[bytes])
     worker.owners.predictions = None
     with pytest.raises(RuntimeError, match=r"before the schema of the predictions was known$"):
         worker.take_over(LOG)
+
+
+@pytest.mark.parametrize("is_given_out", [False, True])
+def test_a_fence_that_outlasts_a_rebalance_is_not_kept(log: list[bytes], is_given_out: bool) -> None:
+    """The partition may be another worker's by now; it is taken over anew if it is still ours.
+
+    ::
+
+        take-over     fences ...............................................  keeps nothing
+        rebalance               shuts the gate    (gives partitions out)
+    """
+    worker = MemoryWorker(cluster_of(log, [b"web 0"]))
+
+    async def rebalance() -> None:
+        worker.cluster.when_fenced = nothing
+        await worker.gate.shut(0.01)
+        if is_given_out:
+            worker.gate.settle()
+
+    worker.cluster.when_fenced = rebalance
+    worker.take_over(LOG, INPUT)
+    assert worker.assignment.assigned() == []
+    assert all(writer.is_closed for writer in worker.cluster.writers.values())
+    worker.take_over(LOG, INPUT)
+    assert worker.assignment.assigned() == ["input[0]", "log[0]"]
+
+
+def test_a_rebalance_waits_for_a_fence_that_is_under_way(log: list[bytes]) -> None:
+    """It would otherwise fence whoever is given the partition then."""
+    worker = MemoryWorker(cluster_of(log))
+
+    async def run() -> None:
+        may_go_on = asyncio.Event()
+        worker.cluster.when_fenced = may_go_on.wait
+        taking = asyncio.create_task(worker.owners.engine(LOG))
+        await run_on()
+        releasing = asyncio.create_task(worker.assignment.release())
+        await run_on()
+        assert not releasing.done()
+        may_go_on.set()
+        await releasing
+        assert await taking is None
+
+    asyncio.run(run())
+
+
+async def nothing() -> None:
+    """Do nothing."""
