@@ -40,6 +40,7 @@ from pg_streaming_machine_learning.state.layout import (
 from pg_streaming_machine_learning.state.manifest import Manifest
 from pg_streaming_machine_learning.state.progress import EngineProgress
 from pg_streaming_machine_learning.state.signing import Signer
+from pg_streaming_machine_learning.streams.engine import _parted
 from pg_streaming_machine_learning.streams.state_reader import read_last_values
 from pg_streaming_machine_learning.streams.transactions import KafkaTransactions, Outgoing
 
@@ -143,7 +144,12 @@ def _write(
         ),
         Outgoing(settings.state_topic, 0, PROGRESS_KEY, progress.to_bytes()),
     ]
-    taken.timed("write", lambda: transactions.write(records))
+
+    def write() -> None:
+        for part in _parted(records):
+            transactions.write(part)
+
+    taken.timed("write", write)
     taken.raw_bytes, taken.stored_bytes = len(raw), len(payload)
 
 

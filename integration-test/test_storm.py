@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from services.kafka import VERSIONS
 from services.maven import cache_folder, missing
 from storm.arena import arena
 from storm.catalog import PROVING, STORMS
@@ -20,7 +21,7 @@ from storm.run import Order, run_all
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(1500)]
 
-VERSION = "4.1.0"
+VERSION = os.environ.get("STORM_KAFKA", VERSIONS[-1])
 SESSION_S = 2
 SEED = int(os.environ.get("STORM_SEED", random.randrange(2**31)))
 

@@ -237,7 +237,7 @@ def test_a_snapshot_brings_the_generation_along(inputs: Inputs) -> None:
     engine, restored = Engine(config()), Engine(config())
     engine.begin_generation(4)
     restored.restore(engine.snapshot())
-    records = [inputs.update(), inputs.mark(CLOSING_MS)]
+    records: list[LogRecord] = [inputs.update(), inputs.mark(CLOSING_MS)]
     [prediction] = restored.process(records)
     assert engine.process(records) == [prediction]
     assert (restored.generation, prediction.model_version) == (4, model_version(4))
@@ -261,7 +261,7 @@ def test_everything_that_is_read_changes_the_fingerprint(inputs: Inputs) -> None
     """An update, one again, one too late, a mark, one that closes a window with a label, one without."""
     engine = Engine(config())
     update = inputs.update(label=1)
-    records = [
+    records: list[LogRecord] = [
         update,
         update,
         inputs.update(start_ms=10 * HOP_MS),
@@ -316,7 +316,7 @@ def test_a_model_that_cannot_be_adopted_is_refused() -> None:
     other = Engine(config(ModelSpec("river.linear_model.LogisticRegression")))
     parts = unpack(engine.snapshot())
     del parts["evaluation"]
-    with pytest.raises(SnapshotError, match="expected 'river.forest.ARFClassifier'"):
+    with pytest.raises(SnapshotError, match=r"expected 'river\.forest\.ARFClassifier'"):
         engine.adopt_learner(other.snapshot())
     with pytest.raises(SnapshotError, match="no part 'evaluation'"):
         engine.adopt_learner(pack(parts))

@@ -1,7 +1,8 @@
-"""Nothing lost, doubled or changed, whatever stops at whatever moment: the worker against a model of Kafka.
+"""Nothing lost, doubled or changed, whatever stops at whatever moment: workers against Kafka in memory.
 
-Engines, owners, assignment, recovery and snapshots are the real ones; Kafka is `tests.streams.memory`. Hypothesis
-looks for an order of events after which a reader would see something else than of an undisturbed run.
+Engines, owners, assignment, recovery and snapshots are the real ones; Kafka is `tests.streams.memory`.
+Hypothesis looks for an order of events after which a reader would see something else than of an undisturbed
+run. Workers that do one thing wrong (`tests.streams.mutants`) show that it would find it.
 """
 
 from __future__ import annotations
@@ -55,19 +56,22 @@ SETTINGS = Settings(
     snapshot_every_updates=8,
     snapshot_every_s=30,
 )
-PHASES = (Phase.generate,)
 MOST_PROCESSES = 3
 
 DISTURBANCES = ("kill", "kill", "time out", "time out", "abort", "leave open", "new generation")
 """What happens besides rebalances: to processes, their transactions, the log's writers, the model."""
 
+BEFORE_THE_FIRST_WINDOW_CLOSES = 10
+"""Records of the log."""
+
 WHICH = st.integers(0, MOST_PROCESSES)
 PARTITION = st.sampled_from(PARTITIONS)
 OWNERSHIP = st.sampled_from([{0, 1}, {0}, {1}, {0, 1}, set()])
-COUNT = st.integers(1, 12)
+COUNT = st.integers(1, 16)
 PAUSE_S = st.sampled_from([0, 1, 30])
-STOP_AT_START = st.just(None) | st.builds(Stop, st.sampled_from(STEPS[:2]), st.integers(0, 1), st.booleans())
-STOP_AT_WORK = st.just(None) | st.builds(Stop, st.sampled_from(STEPS[2:]), st.integers(0, 2), st.booleans())
+SKIP = st.sampled_from([0, 0, 0, 1, 2])
+STOP_AT_START = st.just(None) | st.builds(Stop, st.sampled_from(STEPS[:2]), SKIP, st.booleans())
+STOP_AT_WORK = st.just(None) | st.builds(Stop, st.sampled_from(STEPS[2:]), SKIP, st.booleans())
 
 
 class Undisturbed:
@@ -112,6 +116,8 @@ class ExactlyOnce(RuleBasedStateMachine):
         """Choose what the log will hold, and start the first process."""
         self.scripts = [[encoded(each) for each in busy_log(60, seed + number)] for number in PARTITIONS]
         self.rebalance(0, {*PARTITIONS}, None)
+        for number in PARTITIONS:
+            self.deliver(number, BEFORE_THE_FIRST_WINDOW_CLOSES, BEFORE_THE_FIRST_WINDOW_CLOSES, 1, None)
 
     @precondition(lambda self: self.owned())
     @rule(which=WHICH, new=COUNT, size=COUNT, pause_s=PAUSE_S, stop=STOP_AT_WORK)
@@ -236,8 +242,6 @@ class ExactlyOnce(RuleBasedStateMachine):
                 wanted.append(self.expected(offset, index, prediction, partition, generation))
         if seen != wanted:
             self.fail(difference(seen, wanted))
-        if ends != sorted(ends):
-            self.fail("progress goes back")
         if any(each.fingerprint != undisturbed.fingerprints[each.end] for each in progress):
             self.fail("another state")
 
@@ -331,30 +335,32 @@ def _small_world(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_order_of_events_loses_doubles_or_changes_anything() -> None:
-    """Whatever hypothesis finds."""
+    """Workers stop, die, come late and replace each other at every step of a transaction."""
     run_state_machine_as_test(
-        ExactlyOnce,
-        settings=hypothesis_settings(max_examples=60, stateful_step_count=40, deadline=None),
+        ExactlyOnce, settings=hypothesis_settings(max_examples=80, stateful_step_count=40, deadline=None)
     )
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
-def test_each_way_to_do_it_wrong_is_found(mutant: type[MemoryProcess]) -> None:
-    """Otherwise finding nothing would mean nothing."""
+@pytest.mark.parametrize(("mutant", "shows"), MUTANTS.items(), ids=lambda each: getattr(each, "__name__", ""))
+def test_each_way_to_do_it_wrong_is_found(mutant: type[MemoryProcess], shows: set[str]) -> None:
+    """By what it leads to. Otherwise it would mean nothing that nothing is found."""
 
     class Wrong(ExactlyOnce):
         process_class = mutant
 
     with pytest.raises(AssertionError) as found:
-        run_state_machine_as_test(
-            Wrong,
-            settings=hypothesis_settings(
-                max_examples=2000,
-                stateful_step_count=40,
-                deadline=None,
-                phases=PHASES,
-                database=None,
-                derandomize=True,
-            ),
-        )
-    print(found.value)
+        run_state_machine_as_test(Wrong, settings=LOOKING)
+    assert str(found.value).splitlines()[0] in shows, str(found.value)
+
+
+LOOKING = hypothesis_settings(
+    max_examples=2000,
+    stateful_step_count=40,
+    deadline=None,
+    phases=(Phase.generate,),
+    database=None,
+    derandomize=True,
+    report_multiple_bugs=False,
+    print_blob=False,
+)
+"""It is found sooner or later; the simplest example of it is not looked for."""

@@ -144,7 +144,7 @@ def test_an_engine_and_its_copy_have_the_same_digest(share: float, seed: int) ->
 
 
 def test_every_attribute_of_every_part_of_an_engine_counts() -> None:
-    """But for what only waits to be logged. A part that is forgotten here would be missing from every proof."""
+    """But for what only waits to be logged. What is forgotten here would be missing from every proof."""
     engine = engine_at(0.6, seed=1)
     before = state_digest(engine)
     owners = [engine, *(vars(engine)[name] for name in PARTS)]

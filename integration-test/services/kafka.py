@@ -94,7 +94,7 @@ class Kafka:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         format_storage = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties)]
         subprocess.run(
-            self._java(*format_storage), check=True, timeout=60, stdout=subprocess.DEVNULL, cwd=self._folder
+            self._java(*format_storage), check=True, timeout=60, capture_output=True, cwd=self._folder
         )
         self.start()
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -36,10 +37,15 @@ def main(
     forked: bool,
 ) -> None:
     """Run the storms against real brokers, one version after the other."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # tidy up as after Ctrl-C
     chosen = int(time.time()) % _MOST_SEED if seed is None else seed
     failed = False
     for version in versions or VERSIONS:
-        click.echo(f"## Kafka {version}, seed {chosen}, SESSION_TIMEOUT_S={session}\n")
+        options = "".join(f" --only {name}" for name in only) + (" --forked" if forked else "")
+        click.echo(
+            f"## Kafka {version}\n\n`make storm STORM='--kafka {version} --seed {chosen} --scale {scale:g} "
+            f"--session {session}{options}'`\n"
+        )
         with arena(version, session_s=session, fresh=not forked) as where:
             reports = _run(where, only or tuple(STORMS), chosen, scale, click.echo)
         click.echo(f"\n{table(reports)}\n")

@@ -47,22 +47,26 @@ def serve() -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(waker)
     asked = b""
+    running: set[int] = set()
     while True:
         ready, _, _ = select.select([0, wake], [], [])
         if wake in ready:
             os.read(wake, 4096)
-            _report_ends()
+            _report_ends(running)
         if 0 in ready:
             read = os.read(0, 65536)
-            if not read:
+            if not read:  # whoever asked is gone, and no worker outlives it
+                for pid in running:
+                    os.kill(pid, signal.SIGKILL)
                 return
             *lines, asked = (asked + read).split(b"\n")
             for line in lines:
                 pid = _fork(json.loads(line))
+                running.add(pid)
                 _say({"started": pid})
 
 
-def _report_ends() -> None:
+def _report_ends(running: set[int]) -> None:
     while True:
         try:
             pid, status, used = os.wait4(-1, os.WNOHANG)
@@ -70,6 +74,7 @@ def _report_ends() -> None:
             return
         if pid == 0:
             return
+        running.discard(pid)
         code = os.waitstatus_to_exitcode(status)
         _say({"ended": pid, "code": code, "peak_kb": used.ru_maxrss, "cpu_s": used.ru_utime + used.ru_stime})
 

@@ -52,8 +52,11 @@ def _committed_offset() -> None:
     _recover_otherwise(lambda found: {"fingerprint": None})
     inner = KafkaOwners.engine
 
-    async def engine(self: Any, place: tuple[str, int]) -> tuple[Any, int]:
-        host, position = await inner(self, place)
+    async def engine(self: Any, place: tuple[str, int]) -> tuple[Any, int] | None:
+        found: Any = await inner(self, place)
+        if found is None:
+            return None
+        host, position = found
         return host, await asyncio.to_thread(_committed, self._settings, place, position)
 
     _put(KafkaOwners, "engine", engine)

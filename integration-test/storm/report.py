@@ -13,8 +13,8 @@ from storm.verdict import Counts
 
 __all__ = ["Report", "mutants_table", "quantile", "table"]
 
-_USUAL_CODES = {-9, 0, 75}
-"""Killed; ended in order; a transaction that did not come to its end."""
+_USUAL_CODES = {-15, -9, 0, 3, 75}
+"""Ended before it could listen to SIGTERM; killed; ended in order; no broker; a transaction that failed."""
 
 _READ_AGAIN = re.compile(r"state restored .* read_again=(\d+)")
 
@@ -191,7 +191,7 @@ def _kinds(reports: Sequence[Report]) -> str:
 
 
 def _codes(codes: Mapping[int, int]) -> str:
-    named = {-9: "SIGKILL"}
+    named = {-9: "SIGKILL", -15: "SIGTERM"}
     return ", ".join(f"{count} × {named.get(code, code)}" for code, count in sorted(codes.items()))
 
 

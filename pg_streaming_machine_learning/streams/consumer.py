@@ -19,6 +19,7 @@ from mode import get_logger
 
 from pg_streaming_machine_learning.streams.batch import Batch, TopicPlace
 from pg_streaming_machine_learning.streams.ending import end_process
+from pg_streaming_machine_learning.streams.leadership import Leadership
 from pg_streaming_machine_learning.streams.membership import Membership
 from pg_streaming_machine_learning.streams.positions import Positions
 from pg_streaming_machine_learning.streams.trimmed import TrimmedError
@@ -49,6 +50,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         """Let the watchdog see whether this thread goes on, and whether the group hears from it."""
         await super().on_start()
+        Leadership(self._ensure_consumer()._coordinator)
         liveness = self.app.liveness  # type: ignore[attr-defined]
         membership = Membership(self._ensure_consumer()._coordinator, liveness)
         self.add_future(ticking(liveness, CONSUMER, membership.look))

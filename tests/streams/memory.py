@@ -1,4 +1,4 @@
-"""Kafka's transactions in memory: epochs, fencing, markers, aborted records, and what a reader sees of them."""
+"""In memory: topics with transactions and fencing, as a broker has them, for tests of exactly once."""
 
 from __future__ import annotations
 

@@ -136,14 +136,15 @@ class TriesAgain(MemoryProcess):
     transactions_class = _Stubborn
 
 
-MUTANTS: tuple[type[MemoryProcess], ...] = (
-    FencesNobody,
-    FencesAfterReading,
-    IgnoresProgress,
-    BelievesAbortedState,
-    LearnsAbortedUpdates,
-    StoresTheWrongOffset,
-    WritesProgressApart,
-    GoesOnAfterErrors,
-    TriesAgain,
-)
+MUTANTS: dict[type[MemoryProcess], set[str]] = {
+    FencesNobody: {"doubled"},
+    FencesAfterReading: {"doubled"},
+    IgnoresProgress: {"doubled"},
+    BelievesAbortedState: {"missing", "missing at the end"},
+    LearnsAbortedUpdates: {"divergent", "missing", "too many"},
+    StoresTheWrongOffset: {"FingerprintError ends a process"},
+    WritesProgressApart: {"too many", "doubled"},
+    GoesOnAfterErrors: {"doubled", "missing"},
+    TriesAgain: {"doubled"},
+}
+"""What each leads to."""

@@ -50,7 +50,8 @@ class ListTransactions:
     """Keeps the transactions of a writer in a list.
 
     A transaction is committed at once or, with `holds_back`, when `commit_held` is called. With an `error` it
-    fails, and with `is_fenced`, which the opening of a successor sets, every other one as well.
+    fails, and with `is_fenced`, which the opening of a successor sets, every other one as well. Each calls
+    `when_committing` first.
     """
 
     name: str = "writer"
@@ -62,6 +63,7 @@ class ListTransactions:
     is_fenced: bool = False
     is_closed: bool = False
     held: list[tuple[list[Outgoing], asyncio.Future[None]]] = field(default_factory=list)
+    when_committing: Callable[[], None] = lambda: None
 
     async def open(self) -> None:
         """Become the only writer under the name."""
@@ -74,6 +76,7 @@ class ListTransactions:
         """Take a transaction."""
         assert self.is_open, f"{self.name} writes before it was opened"
         assert not self.is_closed, f"{self.name} writes after it was closed"
+        self.when_committing()
         if self.holds_back:
             released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self.held.append((list(records), released))

@@ -47,7 +47,7 @@ class StillLoop(asyncio.SelectorEventLoop):
         self.close()
 
 
-class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+class _Selector(selectors.DefaultSelector):
     """Lets time pass instead of waiting."""
 
     def __init__(self, loop: StillLoop) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
 
 from pg_streaming_machine_learning.engine import Engine
+from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.learning.models import model_version
+from pg_streaming_machine_learning.state.recovery import Recovered
+from pg_streaming_machine_learning.streams import engine as engine_module
 from pg_streaming_machine_learning.wire.log import decode
 from tests.logs import config
 from tests.streams.hosts import (
+    PLACE,
     SIGNER,
     Stage,
     causes_of,
@@ -139,3 +144,64 @@ def test_a_new_generation_goes_on_with_the_model_it_was_given(log: list[bytes]) 
     assert (found.watermark_ms, found.open_windows) == (expected.watermark_ms, expected.open_windows)
     assert found.counts.learned > expected.counts.learned
     assert found.counts.learned >= other.counts.learned
+
+
+PART_BYTES = 2_000_000
+
+
+class LargeEngine(Engine):
+    """An engine whose snapshot is large and cannot be made smaller."""
+
+    def snapshot(self) -> bytes:
+        """Return noise, another one for each state."""
+        return random.Random(self.fingerprint()).randbytes(PART_BYTES * 5 // 2)
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> Recovered:
+    """Return an engine whose snapshots have three parts."""
+    monkeypatch.setattr(engine_module, "TRANSACTION_BYTES", PART_BYTES)
+    return replace(recovered(), engine=LargeEngine(config()))
+
+
+def test_a_large_snapshot_is_written_in_several_transactions(log: list[bytes], large: Recovered) -> None:
+    """The broker aborts what takes long. Manifest and progress are in the last: before it there is none."""
+    stage = Stage(large, every_updates=40)
+    stage.take(log[:40])
+    *ahead, last = stage.transactions.committed[1:]
+    assert len(ahead) == 2
+    for records in [*ahead, last]:
+        assert sum(len(record.value or b"") for record in records) <= PART_BYTES + 10_000
+    assert [record.key for record in last[-2:]] == [b"slot-0/manifest", b"progress"]
+    assert all((record.key or b"").startswith(b"slot-0/0") for records in ahead for record in records)
+    (slot,) = stage.stored().slots
+    assert slot.payload(2**28, SIGNER) == stage.host.engine.snapshot()
+
+
+def test_a_large_snapshot_cut_short_leaves_the_one_before(log: list[bytes], large: Recovered) -> None:
+    """It lies in the place of the oldest."""
+    stage = Stage(large, every_updates=30)
+    stage.read_on(log[:90], 30)
+    assert stage.transactions.committed[-1][-2].key == b"slot-0/manifest"
+    stage.transactions.committed.pop()
+    newest, older = stage.stored().slots
+    assert [slot.manifest.position for slot in (newest, older) if slot.manifest] == [60, 30]
+    assert newest.payload(2**28, SIGNER)
+    with pytest.raises(SnapshotError, match=r"damaged"):
+        older.payload(2**28, SIGNER)
+
+
+def test_a_partition_given_up_between_the_parts_of_a_snapshot_writes_no_more(
+    log: list[bytes], large: Recovered
+) -> None:
+    """Its next owner has fenced us by then."""
+    stage = Stage(large, every_updates=40)
+
+    def give_up_in_the_second() -> None:
+        if len(stage.transactions.committed) == 1:
+            stage.host.close()
+
+    stage.transactions.when_committing = give_up_in_the_second
+    stage.take(log[:40])
+    assert len(stage.transactions.committed) == 2
+    assert stage.places.next(PLACE) == 0

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from pg_streaming_machine_learning.errors import TopicError
 from pg_streaming_machine_learning.state.progress import RouterProgress, router_key
 from pg_streaming_machine_learning.streams.trimmed import TrimmedError
 from tests.streams.clusters import (
@@ -137,3 +138,31 @@ def test_progress_lies_in_one_partition_for_each_input_partition() -> None:
     second.take_over(INPUT)
     assert cluster.steps == ["open app-router-input-0", f"read progress[{found}]"]
     assert second.positions.next(INPUT) == 7
+
+
+def test_progress_that_lies_elsewhere_is_an_error() -> None:
+    """The topic had fewer partitions when it was written; beginning anew would route everything twice."""
+    cluster = cluster_of(lines=LINES)
+    first = MemoryWorker(cluster)
+    first.owners.progress_partitions = 3
+    first.take_over(INPUT)
+    first.read(INPUT, to=7)
+    second = MemoryWorker(cluster)
+    second.owners.progress_partitions = 4
+    expected = (
+        r"^the progress of 'router/input/0' does not lie in its partition of 'progress': .* PROGRESS_TOPIC"
+    )
+    with pytest.raises(TopicError, match=expected) as caught:
+        second.take_over(INPUT)
+    assert caught.value.exit_code == 4
+
+
+def test_an_input_partition_that_is_new_has_progress_nowhere() -> None:
+    """That of others does not matter."""
+    cluster = cluster_of(lines=LINES)
+    for partition in range(4):
+        cluster.put(("progress", partition), router_key(*OTHER), RouterProgress(5, None).to_bytes())
+    worker = MemoryWorker(cluster)
+    worker.owners.progress_partitions = 4
+    worker.take_over(INPUT)
+    assert worker.positions.next(INPUT) == 0

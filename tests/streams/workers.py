@@ -90,7 +90,7 @@ class MemoryWorker:
         self.gate.settle()
         await self.assignment.take_over(kept)
         self.positions.seek(kept)
-        for place in new_logs:
+        for place in [each for each in new_logs if self.assignment.host(each) is not None]:
             begun = asyncio.Event()
             self.assignment.lanes.run(place, "going on", partial(_set, begun))
             await begun.wait()
