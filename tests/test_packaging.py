@@ -50,7 +50,7 @@ def imported(folder: Path) -> set[str]:
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module is not None and node.level == 0:
                 names.add(node.module.partition(".")[0])
-    ours = {path.stem for path in ROOT.iterdir()} | {path.stem for path in folder.iterdir()}
+    ours = {path.stem for each in (ROOT, ROOT / "integration-test", folder) for path in each.iterdir()}
     return names - set(sys.stdlib_module_names) - ours
 
 

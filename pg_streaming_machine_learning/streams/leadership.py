@@ -1,8 +1,7 @@
 """Giving out partitions as the leader of the group, only with knowledge of the topics.
 
-A broker that has just started answers for a moment that it knows no topics. A leader that gives partitions out
-then gives out none, and aiokafka looks again after five minutes: until then nobody reads anything. Seen in
-storms.
+A broker that has just started answers for a moment that it knows no topics. A leader that gives them out
+then gives out none, and aiokafka looks again after five minutes; until then nobody reads anything.
 """
 
 from __future__ import annotations
