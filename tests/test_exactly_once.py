@@ -81,6 +81,7 @@ class ExactlyOnce(RuleBasedStateMachine):
     """Records come, processes work, stop, die and replace each other."""
 
     process_class: ClassVar[type[MemoryProcess]] = MemoryProcess
+    most_orders: ClassVar[int] = 3
 
     def __init__(self) -> None:
         super().__init__()
@@ -144,7 +145,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             name = names[which % len(names)]
             self.tell(f"the broker aborts the transaction of {name}")
             self.broker.time_out(name)
-        elif what in ("learn again", "go back") and len(self.orders) < 3:
+        elif what in ("learn again", "go back") and len(self.orders) < self.most_orders:
             self.order(partition, is_kept=what == "go back")
         elif what in ("abort", "leave open"):
             self.route(partition, count, what)
@@ -232,10 +233,10 @@ class ExactlyOnce(RuleBasedStateMachine):
         ]
         seen = [record for _, record in self.broker.committed(("predictions", partition))]
         undisturbed = self.undisturbed[partition]
-        is_same = all([undisturbed.is_at(each) for each in progress])
+        is_same = [undisturbed.is_at(each) for each in progress]
         if seen != undisturbed.outputs:
             self.fail(difference(seen, undisturbed.outputs))
-        if not is_same:
+        if not all(is_same):
             self.fail("another state")
 
     def teardown(self) -> None:
@@ -324,6 +325,7 @@ def test_each_way_to_do_it_wrong_is_found(mutant: type[MemoryProcess]) -> None:
 
     class Wrong(ExactlyOnce):
         process_class = mutant
+        most_orders = 0
 
     with pytest.raises(AssertionError) as found:
         run_state_machine_as_test(Wrong, settings=LOOKING)

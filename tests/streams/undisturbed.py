@@ -1,4 +1,4 @@
-"""What a reader has to see of a partition: the outputs of an engine that reads the log without ever stopping."""
+"""What a reader has to see of a partition: the outputs of an engine that reads its log and never stops."""
 
 from __future__ import annotations
 
