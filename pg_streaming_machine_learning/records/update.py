@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["InputPartition", "LogRecord", "Metric", "ProgressMark", "SourcePlace", "WindowUpdate"]
+__all__ = [
+    "Duration",
+    "DurationsUpdate",
+    "InputPartition",
+    "LabelUpdate",
+    "LogRecord",
+    "Metric",
+    "ProgressMark",
+    "Reading",
+    "ReadingsUpdate",
+    "SourcePlace",
+    "Update",
+    "WindowUpdate",
+]
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -80,6 +93,111 @@ class WindowUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What a sensor said of one metric at one time.
+
+    Parameters
+    ----------
+    metric : Metric
+        What it is of.
+    timestamp_ms : int
+        When, milliseconds since the epoch, not negative.
+    value : float
+        In the metric's unit, finite; of a counter, the count: in the metric's unit times seconds.
+    counter : str
+        Empty for a gauge. Else which ever-growing counter of the host this is, such as ``diskio/sda``: its
+        increase in a second is what the metric gets, summed over the counters read at the same time.
+    """
+
+    metric: Metric
+    timestamp_ms: int
+    value: float
+    counter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingsUpdate:
+    """Readings of one host, in their order.
+
+    Parameters
+    ----------
+    place : SourcePlace
+        Where they come from.
+    host : str
+        Name of the host, not empty.
+    readings : tuple of Reading
+        At least one.
+    """
+
+    place: SourcePlace
+    host: str
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """How long a service of a host took for one unit of work.
+
+    Parameters
+    ----------
+    service : str
+        Name of the service, empty if it is not known.
+    start_ms : int
+        When it began, milliseconds since the epoch, not negative.
+    duration_us : int
+        How long it took, microseconds, not negative.
+    is_error : bool
+        Whether it failed.
+    """
+
+    service: str
+    start_ms: int
+    duration_us: int
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DurationsUpdate:
+    """Durations of one host, in their order.
+
+    Parameters
+    ----------
+    place : SourcePlace
+        Where they come from.
+    host : str
+        Name of the host, not empty.
+    durations : tuple of Duration
+        At least one.
+    """
+
+    place: SourcePlace
+    host: str
+    durations: tuple[Duration, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelUpdate:
+    """A revision of the label of a host's window.
+
+    Parameters
+    ----------
+    place : SourcePlace
+        Where it comes from.
+    host : str
+        Name of the host, not empty.
+    window_start_ms : int
+        Start of the window, a multiple of the hop, milliseconds since the epoch.
+    label : int
+        0 or 1.
+    """
+
+    place: SourcePlace
+    host: str
+    window_start_ms: int
+    label: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProgressMark:
     """How far an input partition has come, told to every partition of the log.
 
@@ -105,4 +223,5 @@ class ProgressMark:
     sent_ms: int
 
 
-LogRecord = WindowUpdate | ProgressMark
+Update = WindowUpdate | ReadingsUpdate | DurationsUpdate | LabelUpdate
+LogRecord = Update | ProgressMark

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Protocol
 
+from pg_streaming_machine_learning.errors import RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
-from pg_streaming_machine_learning.records.update import WindowUpdate
+from pg_streaming_machine_learning.records.update import Update
 
-__all__ = ["Source"]
+__all__ = ["Part", "RefusedPart", "Source"]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedPart:
+    """A part of a record that is to become a dead letter, while the rest of the record is good.
+
+    Parameters
+    ----------
+    refused : RefusedRecord
+        Why; its detail begins with which part it is, such as ``line 3``.
+    value : bytes
+        The part, untouched.
+    """
+
+    refused: RefusedRecord
+    value: bytes
+
+
+Part = Update | RefusedPart | None
 
 
 class Source(Protocol):
@@ -15,13 +37,18 @@ class Source(Protocol):
 
     name: str
 
-    async def updates(self, record: InputRecord) -> list[WindowUpdate]:
-        """Return the updates of a record, in their order.
+    def parts(self, record: InputRecord) -> AsyncIterator[Part]:
+        """Yield the updates of a record and its refused parts, in their order.
+
+        Yields
+        ------
+        Update, RefusedPart or None
+            None after a piece of work that led to nothing yet. A piece takes milliseconds.
 
         Raises
         ------
         RefusedRecord
-            If the record is to become a dead letter.
+            If the whole record is to become a dead letter; what was yielded of it before is void.
         RegistryUnavailable
-            If it cannot be told yet: the same record is to be tried again.
+            If it cannot be told yet: the same record is to be tried again, from its beginning.
         """
