@@ -124,6 +124,10 @@ class Reason(Enum):
     NOT_FINITE = "not-finite"
     BAD_HOST = "bad-host"
     TOO_LARGE = "too-large"
+    BAD_TIME = "bad-time"
+    BAD_LINE = "bad-line"
+    BAD_JSON = "bad-json"
+    BAD_VALUE = "bad-value"
 
 
 class RefusedRecord(PgStreamingError):

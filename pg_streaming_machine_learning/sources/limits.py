@@ -42,15 +42,52 @@ class Limits:
         """
         if record.key is None:
             raise RefusedRecord(Reason.NULL_KEY, "the record has no key, expected a windowed FeatureKey")
+        return record.key, self.value(record)
+
+    def value(self, record: InputRecord) -> bytes:
+        """Return the value of a record whose key does not matter.
+
+        Raises
+        ------
+        RefusedRecord
+            `Reason.NULL_VALUE` or `Reason.TOO_LARGE`.
+        """
         if record.value is None:
             raise RefusedRecord(Reason.NULL_VALUE, "the record has no value")
-        length = len(record.key) + len(record.value)
+        length = len(record.key or b"") + len(record.value)
         if length > self.max_record_bytes:
             raise RefusedRecord(
                 Reason.TOO_LARGE,
                 f"key and value have {length} bytes, MAX_RECORD_BYTES is {self.max_record_bytes}",
             )
-        return record.key, record.value
+        return record.value
+
+    def check_time(self, at_ms: int, timestamp_ms: int) -> None:
+        """Refuse a time before the epoch, after the year 9999, or too far ahead.
+
+        Parameters
+        ----------
+        at_ms : int
+            What a reading or span says, milliseconds since the epoch.
+        timestamp_ms : int
+            Kafka's timestamp of the record; 0 or less says nothing.
+
+        Raises
+        ------
+        RefusedRecord
+            `Reason.BAD_TIME`.
+        """
+        last_ms = _LAST_END_MS - self.size_ms
+        if timestamp_ms > 0:
+            last_ms = min(last_ms, timestamp_ms + self.max_ahead_ms)
+        if at_ms < 0:
+            raise RefusedRecord(Reason.BAD_TIME, f"time is {at_ms} ms, before the epoch")
+        if at_ms > last_ms:
+            raise RefusedRecord(
+                Reason.BAD_TIME,
+                f"time is {at_ms} ms, expected at most {last_ms} ms: MAX_AHEAD_S, {self.max_ahead_ms} ms, "
+                "after the record's timestamp",
+            )
 
     def check_start(self, start_ms: int, timestamp_ms: int) -> None:
         """Refuse a window that is off the grid, before the epoch, or too far ahead.
