@@ -8,6 +8,7 @@ in the contract's enums, which only grow at their ends.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -16,11 +17,17 @@ import fastavro
 from pg_streaming_machine_learning.errors import LogFormatError
 from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetric, TraceUnit
 from pg_streaming_machine_learning.records.update import (
+    Duration,
+    DurationsUpdate,
     InputPartition,
+    LabelUpdate,
     LogRecord,
     Metric,
     ProgressMark,
+    Reading,
+    ReadingsUpdate,
     SourcePlace,
+    Update,
     WindowUpdate,
 )
 
@@ -34,6 +41,15 @@ WINDOW_UPDATE = 1
 
 PROGRESS_MARK = 2
 """Byte 1 of a progress mark."""
+
+READINGS_UPDATE = 3
+"""Byte 1 of readings."""
+
+DURATIONS_UPDATE = 4
+"""Byte 1 of durations."""
+
+LABEL_UPDATE = 5
+"""Byte 1 of a label."""
 
 _METRICS = tuple(metric.value for metric in TraceMetric)
 _MEASURES = tuple(measure.value for measure in TraceMeasure)
@@ -51,13 +67,16 @@ def _record(name: str, **fields: Any) -> Any:
     )
 
 
+def _array(name: str, **fields: Any) -> Any:
+    """Return the schema of an array of records with these fields."""
+    return {"type": "array", "items": _record(name, **fields)}
+
+
+_PLACE = {"topic": "string", "partition": "int", "offset": "long", "index": "int", "host": "string"}
+
 _UPDATE = _record(
     "WindowUpdate",
-    topic="string",
-    partition="int",
-    offset="long",
-    index="int",
-    host="string",
+    **_PLACE,
     metric="int",
     measure="int",
     unit="int",
@@ -65,6 +84,28 @@ _UPDATE = _record(
     statistics={"type": "array", "items": "double"},
     label=["null", "int"],
 )
+
+_READINGS = _record(
+    "ReadingsUpdate",
+    **_PLACE,
+    readings=_array(
+        "Reading",
+        metric="int",
+        measure="int",
+        unit="int",
+        timestamp_ms="long",
+        value="double",
+        counter="string",
+    ),
+)
+
+_DURATIONS = _record(
+    "DurationsUpdate",
+    **_PLACE,
+    durations=_array("Duration", service="string", start_ms="long", duration_us="long", is_error="boolean"),
+)
+
+_LABEL = _record("LabelUpdate", **_PLACE, window_start_ms="long", label="int")
 
 _MARK = _record(
     "ProgressMark",
@@ -77,26 +118,27 @@ _MARK = _record(
 )
 
 
-def encode_update(update: WindowUpdate) -> bytes:
-    """Return the value of a window update."""
-    metric = update.metric
-    return _encode(
-        WINDOW_UPDATE,
-        _UPDATE,
-        {
-            "topic": update.place.topic,
-            "partition": update.place.partition,
-            "offset": update.place.offset,
-            "index": update.place.index,
-            "host": update.host,
-            "metric": _METRICS.index(metric.metric),
-            "measure": _MEASURES.index(metric.measure),
-            "unit": _UNITS.index(metric.unit),
-            "window_start_ms": update.window_start_ms,
-            "statistics": update.statistics,
-            "label": update.label,
-        },
-    )
+def encode_update(update: Update) -> bytes:
+    """Return the value of an update."""
+    place = update.place
+    fields: dict[str, Any] = {
+        "topic": place.topic,
+        "partition": place.partition,
+        "offset": place.offset,
+        "index": place.index,
+        "host": update.host,
+    }
+    if isinstance(update, ReadingsUpdate):
+        fields["readings"] = [_reading_fields(reading) for reading in update.readings]
+        return _encode(READINGS_UPDATE, _READINGS, fields)
+    if isinstance(update, DurationsUpdate):
+        fields["durations"] = [_duration_fields(duration) for duration in update.durations]
+        return _encode(DURATIONS_UPDATE, _DURATIONS, fields)
+    fields |= {"window_start_ms": update.window_start_ms, "label": update.label}
+    if isinstance(update, LabelUpdate):
+        return _encode(LABEL_UPDATE, _LABEL, fields)
+    fields |= {**_metric_fields(update.metric), "statistics": update.statistics}
+    return _encode(WINDOW_UPDATE, _UPDATE, fields)
 
 
 def encode_mark(mark: ProgressMark) -> bytes:
@@ -117,7 +159,7 @@ def encode_mark(mark: ProgressMark) -> bytes:
 
 def log_key(record: LogRecord) -> bytes | None:
     """Return the key of a record of the log: the host of an update, none for a mark."""
-    return record.host.encode() if isinstance(record, WindowUpdate) else None
+    return None if isinstance(record, ProgressMark) else record.host.encode()
 
 
 def decode(value: bytes) -> LogRecord:
@@ -133,14 +175,14 @@ def decode(value: bytes) -> LogRecord:
             f"record of the log begins with {value[:2].hex(' ') or 'nothing'}, expected format version "
             f"{FORMAT_VERSION:02x}: it is damaged or was written by a newer release"
         )
-    if value[1] == WINDOW_UPDATE:
-        return _update(_decode(_UPDATE, value))
-    if value[1] == PROGRESS_MARK:
-        return _mark(_decode(_MARK, value))
-    raise LogFormatError(
-        f"record of the log has kind {value[1]}, expected {WINDOW_UPDATE} or {PROGRESS_MARK}: "
-        "it is damaged or was written by a newer release"
-    )
+    kind = _KINDS.get(value[1])
+    if kind is None:
+        raise LogFormatError(
+            f"record of the log has kind {value[1]}, expected one of {', '.join(map(str, _KINDS))}: "
+            "it is damaged or was written by a newer release"
+        )
+    schema, make = kind
+    return make(_decode(schema, value))
 
 
 def _encode(kind: int, schema: Any, fields: dict[str, Any]) -> bytes:
@@ -164,19 +206,70 @@ def _decode(schema: Any, value: bytes) -> dict[str, Any]:
     return fields
 
 
+def _metric_fields(metric: Metric) -> dict[str, int]:
+    return {
+        "metric": _METRICS.index(metric.metric),
+        "measure": _MEASURES.index(metric.measure),
+        "unit": _UNITS.index(metric.unit),
+    }
+
+
+def _reading_fields(reading: Reading) -> dict[str, Any]:
+    return {
+        **_metric_fields(reading.metric),
+        "timestamp_ms": reading.timestamp_ms,
+        "value": reading.value,
+        "counter": reading.counter,
+    }
+
+
+def _duration_fields(duration: Duration) -> dict[str, Any]:
+    return {
+        "service": duration.service,
+        "start_ms": duration.start_ms,
+        "duration_us": duration.duration_us,
+        "is_error": duration.is_error,
+    }
+
+
+def _place(fields: dict[str, Any]) -> SourcePlace:
+    return SourcePlace(fields["topic"], fields["partition"], fields["offset"], fields["index"])
+
+
+def _metric(fields: dict[str, Any]) -> Metric:
+    return Metric(
+        _symbol(_METRICS, fields["metric"]),
+        _symbol(_MEASURES, fields["measure"]),
+        _symbol(_UNITS, fields["unit"]),
+    )
+
+
 def _update(fields: dict[str, Any]) -> WindowUpdate:
     return WindowUpdate(
-        place=SourcePlace(fields["topic"], fields["partition"], fields["offset"], fields["index"]),
+        place=_place(fields),
         host=fields["host"],
-        metric=Metric(
-            _symbol(_METRICS, fields["metric"]),
-            _symbol(_MEASURES, fields["measure"]),
-            _symbol(_UNITS, fields["unit"]),
-        ),
+        metric=_metric(fields),
         window_start_ms=fields["window_start_ms"],
         statistics=tuple(fields["statistics"]),
         label=fields["label"],
     )
+
+
+def _readings(fields: dict[str, Any]) -> ReadingsUpdate:
+    readings = tuple(
+        Reading(_metric(each), each["timestamp_ms"], each["value"], each["counter"])
+        for each in fields["readings"]
+    )
+    return ReadingsUpdate(_place(fields), fields["host"], readings)
+
+
+def _durations(fields: dict[str, Any]) -> DurationsUpdate:
+    durations = tuple(Duration(**each) for each in fields["durations"])
+    return DurationsUpdate(_place(fields), fields["host"], durations)
+
+
+def _label(fields: dict[str, Any]) -> LabelUpdate:
+    return LabelUpdate(_place(fields), fields["host"], fields["window_start_ms"], fields["label"])
 
 
 def _mark(fields: dict[str, Any]) -> ProgressMark:
@@ -196,3 +289,13 @@ def _symbol(symbols: tuple[str, ...], place: int) -> str:
             "it is damaged or was written by a newer release"
         )
     return symbols[place]
+
+
+_KINDS: dict[int, tuple[Any, Callable[[dict[str, Any]], LogRecord]]] = {
+    WINDOW_UPDATE: (_UPDATE, _update),
+    PROGRESS_MARK: (_MARK, _mark),
+    READINGS_UPDATE: (_READINGS, _readings),
+    DURATIONS_UPDATE: (_DURATIONS, _durations),
+    LABEL_UPDATE: (_LABEL, _label),
+}
+"""Schema and maker of each kind of record."""
