@@ -26,7 +26,9 @@ from benchmarks.rig.watch import Watch
 from pg_streaming_machine_learning.demo.broker import EmbeddedBroker
 from pg_streaming_machine_learning.demo.registry import DemoRegistry
 from pg_streaming_machine_learning.demo.revisions import GRID, RecordedWindows
+from pg_streaming_machine_learning.records.update import WindowUpdate
 from pg_streaming_machine_learning.sources import create_sources
+from pg_streaming_machine_learning.sources.source import read_whole
 from pg_streaming_machine_learning.wire.registry import Registry
 
 ROUNDS = 3
@@ -92,7 +94,8 @@ async def time_loop(scene: Scene, sent: Sent) -> float:
         seen: set[tuple[str, int]] = set()
         for _ in range(sent.updates):
             _, record = next(arrivals)
-            for update in await source.updates(record):
+            for update in await read_whole(source, record):
+                assert isinstance(update, WindowUpdate)
                 if (update.host, update.window_start_ms) not in seen:
                     seen.add((update.host, update.window_start_ms))
                     producer.produce(COPY, record.value, update.host.encode())

@@ -103,18 +103,19 @@ def _acknowledge_on_error() -> None:
 def _skip_on_registry_fault() -> None:
     """Pass over a record whose schema cannot be had."""
     from pg_streaming_machine_learning.errors import RefusedRecord, RegistryUnavailable
-    from pg_streaming_machine_learning.streams.router import Router
+    from pg_streaming_machine_learning.sources.source import read_whole
+    from pg_streaming_machine_learning.streams.router import Router, _Taken
 
     inner = Router._decode
 
-    async def decode(self: Any, record: Any, refusals: Any) -> Any:
+    async def decode(self: Any, record: Any, breath: Any) -> Any:
         try:
-            await self._source.updates(record)
+            await read_whole(self._source, record)
         except RefusedRecord:
             pass
         except RegistryUnavailable:
-            return []
-        return await inner(self, record, refusals)
+            return _Taken([])
+        return await inner(self, record, breath)
 
     _put(Router, "_decode", decode)
 

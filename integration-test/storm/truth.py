@@ -21,6 +21,7 @@ from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetric, TraceUnit
 from pg_streaming_machine_learning.records.update import SourcePlace, WindowUpdate
 from pg_streaming_machine_learning.sources import create_sources
+from pg_streaming_machine_learning.sources.source import read_whole
 from pg_streaming_machine_learning.wire.codec import AvroEncoder
 from pg_streaming_machine_learning.wire.prediction import BottleneckPrediction, TracedMetric
 from pg_streaming_machine_learning.wire.registry import Registry
@@ -116,12 +117,13 @@ async def _read(records: Iterable[InputRecord], settings: Settings, truth: Truth
     reached_ms = -1
     for record in records:
         try:
-            updates = await sources[record.topic].updates(record)
+            updates = await read_whole(sources[record.topic], record)
         except RefusedRecord as refused:
             place = SourcePlace(record.topic, record.partition, record.offset)
             truth.refused[place] = (record, refused.reason.value)
             continue
         for update in updates:
+            assert isinstance(update, WindowUpdate)
             truth.updates[update.place] = update
             reached_ms = max(reached_ms, update.window_start_ms)
     return reached_ms

@@ -10,7 +10,7 @@ from pg_streaming_machine_learning.errors import RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import Update
 
-__all__ = ["Part", "RefusedPart", "Source"]
+__all__ = ["Part", "RefusedPart", "Source", "read_whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +52,14 @@ class Source(Protocol):
         RegistryUnavailable
             If it cannot be told yet: the same record is to be tried again, from its beginning.
         """
+
+
+async def read_whole(source: Source, record: InputRecord) -> list[Update | RefusedPart]:
+    """Return the updates of a record and its refused parts, in their order.
+
+    Raises
+    ------
+    RefusedRecord, RegistryUnavailable
+        See `Source.parts`.
+    """
+    return [part async for part in source.parts(record) if part is not None]

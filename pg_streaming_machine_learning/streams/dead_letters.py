@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from pg_streaming_machine_learning.errors import RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
+from pg_streaming_machine_learning.sources.source import RefusedPart
 from pg_streaming_machine_learning.streams.transactions import Header, Outgoing
 
 __all__ = ["DeadLetters", "dead_letter_headers"]
@@ -53,6 +56,10 @@ class DeadLetters:
     def __init__(self, topic: str) -> None:
         self.limit_bytes = KAFKAS_LIMIT_BYTES
         self._topic = topic
+
+    def of_part(self, record: InputRecord, part: RefusedPart) -> Outgoing:
+        """Return the dead letter of a refused part of a record: the part's bytes under the record's key."""
+        return self.outgoing(dataclasses.replace(record, value=part.value), part.refused)
 
     def outgoing(self, record: InputRecord, refused: RefusedRecord) -> Outgoing:
         """Return the dead letter of a refused record."""

@@ -30,6 +30,7 @@ from pg_streaming_machine_learning.streams.snapshot_schedule import SnapshotSche
 from pg_streaming_machine_learning.streams.snapshots import SnapshotWriter
 from pg_streaming_machine_learning.streams.transactions import OpenTransactions, Transactions
 from pg_streaming_machine_learning.streams.trimmed import TrimmedError
+from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 
 __all__ = ["KafkaOwners", "Shared"]
 
@@ -221,6 +222,7 @@ class KafkaOwners:
             settings.log_topic,
             settings.log_partitions,
             self.dead_letters,
+            HoppingWindows(settings.window_size_s * 1000, settings.window_hop_s * 1000),
             settings.progress_topic,
             self._progress_partition(place),
         )

@@ -13,8 +13,8 @@ from aiokafka.partitioner import murmur2
 
 from pg_streaming_machine_learning.errors import RefusedRecord, RegistryUnavailable
 from pg_streaming_machine_learning.records.input import InputRecord
-from pg_streaming_machine_learning.records.update import InputPartition, ProgressMark, WindowUpdate
-from pg_streaming_machine_learning.sources import Source
+from pg_streaming_machine_learning.records.update import InputPartition, ProgressMark, Update
+from pg_streaming_machine_learning.sources.source import RefusedPart, Source
 from pg_streaming_machine_learning.state.progress import RouterProgress, router_key
 from pg_streaming_machine_learning.streams.batch import Batch, FetchedRecord, TopicPlace
 from pg_streaming_machine_learning.streams.breath import Breath
@@ -23,6 +23,8 @@ from pg_streaming_machine_learning.streams.gate import CommitGate
 from pg_streaming_machine_learning.streams.marks import MarkSchedule, Progress
 from pg_streaming_machine_learning.streams.positions import Positions
 from pg_streaming_machine_learning.streams.transactions import Outgoing, Transactions
+from pg_streaming_machine_learning.windows.event_time import event_ms
+from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 from pg_streaming_machine_learning.wire.log import encode_mark, encode_update, log_key
 
 __all__ = ["Router", "RouterOutlet", "log_partition"]
@@ -56,6 +58,8 @@ class RouterOutlet:
         Where updates and marks go.
     dead_letters : DeadLetters
         Makes the records of what is refused.
+    windows : HoppingWindows
+        By which event time is told.
     progress_topic, progress_partition : str, int
         Where the router's own progress goes.
     """
@@ -63,8 +67,22 @@ class RouterOutlet:
     log_topic: str
     log_partitions: int
     dead_letters: DeadLetters
+    windows: HoppingWindows
     progress_topic: str
     progress_partition: int
+
+
+@dataclass
+class _Taken:
+    """What records have led to: records to be written, and how far event time has come by them."""
+
+    records: list[Outgoing]
+    event_ms: int | None = None
+
+    def reach(self, event_ms: int | None) -> None:
+        """Note that event time has come so far."""
+        if event_ms is not None:
+            self.event_ms = event_ms if self.event_ms is None else max(self.event_ms, event_ms)
 
 
 class Router:
@@ -80,7 +98,7 @@ class Router:
     source : Source
         Decodes its records.
     event_ms : int or None
-        Greatest window start read from it so far.
+        Event time read from it so far: the start of its newest window.
     transactions : Transactions
         Opened before the progress was read.
     outlet : RouterOutlet
@@ -142,19 +160,18 @@ class Router:
         new = self._positions.new_records(batch)
         if new is None or self.is_closed:
             return
-        records: list[Outgoing] = []
-        read_ms: int | None = None
+        taken = _Taken([])
         breath = Breath(self._monotonic)
         for fetched in new:
-            updates = await self._decode(_input_record(self._place, fetched), records)
+            one = await self._decode(_input_record(self._place, fetched), breath)
             if self.is_closed:
                 return
-            for update in updates:
-                records.append(self._outgoing(update))
-                read_ms = update.window_start_ms if read_ms is None else max(read_ms, update.window_start_ms)
+            taken.records += one.records
+            taken.reach(one.event_ms)
             await breath.take()
-        event_ms = max((each for each in (self._event_ms, read_ms) if each is not None), default=None)
-        if await self._commit(records, RouterProgress(batch.end, event_ms)):
+        read_ms = taken.event_ms
+        taken.reach(self._event_ms)
+        if await self._commit(taken.records, RouterProgress(batch.end, taken.event_ms)):
             self._marks.read(InputPartition(*self._place), read_ms, self._monotonic())
 
     async def tell(self, progress: Progress, partitions: int) -> None:
@@ -197,7 +214,7 @@ class Router:
             self._positions.done(self._place, progress.offset)
         return True
 
-    def _outgoing(self, update: WindowUpdate) -> Outgoing:
+    def _outgoing(self, update: Update) -> Outgoing:
         partition = log_partition(update.host, self._outlet.log_partitions)
         return Outgoing(self._outlet.log_topic, partition, log_key(update), encode_update(update))
 
@@ -206,16 +223,15 @@ class Router:
         key, value = router_key(*self._place), progress.to_bytes()
         return Outgoing(outlet.progress_topic, outlet.progress_partition, key, value)
 
-    async def _decode(self, record: InputRecord, refusals: list[Outgoing]) -> list[WindowUpdate]:
-        """Return a record's updates, however long the registry takes; a refused one has none."""
+    async def _decode(self, record: InputRecord, breath: Breath) -> _Taken:
+        """Return what a record leads to, however long the registry takes."""
         pause_s, attempts = FIRST_PAUSE_S, 0
         while not self.is_closed:
             try:
-                updates = list(await self._source.updates(record))
+                taken = await self._read(record, breath)
             except RefusedRecord as refused:
                 logger.debug("refused place=%s %s", _place(record), refused)
-                refusals.append(self._outlet.dead_letters.outgoing(record, refused))
-                updates = []
+                taken = _Taken([self._outlet.dead_letters.outgoing(record, refused)])
             except RegistryUnavailable as error:
                 attempts += 1
                 _log_waiting(record, error, attempts)
@@ -224,8 +240,21 @@ class Router:
                 continue
             if attempts:
                 logger.info("registry answers again place=%s attempts=%d", _place(record), attempts)
-            return updates
-        return []
+            return taken
+        return _Taken([])
+
+    async def _read(self, record: InputRecord, breath: Breath) -> _Taken:
+        """Return what the parts of a record lead to."""
+        taken = _Taken([])
+        async for part in self._source.parts(record):
+            if isinstance(part, RefusedPart):
+                logger.debug("refused part place=%s %s", _place(record), part.refused)
+                taken.records.append(self._outlet.dead_letters.of_part(record, part))
+            elif part is not None:
+                taken.records.append(self._outgoing(part))
+                taken.reach(event_ms(part, self._outlet.windows))
+            await breath.take()
+        return taken
 
 
 def _input_record(place: TopicPlace, fetched: FetchedRecord) -> InputRecord:

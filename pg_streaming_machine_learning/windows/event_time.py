@@ -11,8 +11,8 @@ __all__ = ["event_ms"]
 def event_ms(update: Update, windows: HoppingWindows) -> int:
     """Return the start of the newest window an update belongs to, milliseconds since the epoch.
 
-    Event time is told in starts of windows, whatever the updates are: of a window or a label its own start, of
-    readings and durations that of the newest window which holds one of them.
+    Event time is told in starts of windows, whatever the updates are: of a window or a label its own start,
+    of readings and durations that of the newest window which holds one of them.
 
     Examples
     --------

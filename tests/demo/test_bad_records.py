@@ -13,8 +13,9 @@ from pg_streaming_machine_learning.demo.encoding import WindowEncoder
 from pg_streaming_machine_learning.demo.revisions import METRICS, Revision
 from pg_streaming_machine_learning.errors import Reason, RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
+from pg_streaming_machine_learning.records.update import WindowUpdate
 from pg_streaming_machine_learning.sources import create_sources
-from pg_streaming_machine_learning.sources.source import Source
+from pg_streaming_machine_learning.sources.source import Source, read_whole
 from pg_streaming_machine_learning.wire.codec import schema_of
 from pg_streaming_machine_learning.wire.feature import FeatureKey, LabeledFeature
 
@@ -54,7 +55,8 @@ def record(key: bytes | None, value: bytes | None) -> InputRecord:
 def test_the_good_record_is_read(source: Source) -> None:
     """What is spoiled was sound."""
     good = WindowEncoder(1, 2, partitions=4).encode(GOOD)
-    (update,) = asyncio.run(source.updates(record(good.key, good.value)))
+    (update,) = asyncio.run(read_whole(source, record(good.key, good.value)))
+    assert isinstance(update, WindowUpdate)
     assert (update.host, update.metric, update.window_start_ms) == ("cart", METRICS["CPU"], START_MS)
     assert (update.statistics, update.label) == (STATISTICS, 0)
 
@@ -65,7 +67,7 @@ def test_every_bad_record_is_refused(source: Source) -> None:
     reasons = []
     for bad in bad_records(good.key, good.value):
         with pytest.raises(RefusedRecord) as refused:
-            asyncio.run(source.updates(record(bad.key, bad.value)))
+            asyncio.run(read_whole(source, record(bad.key, bad.value)))
         reasons.append(refused.value.reason)
     assert len(reasons) == BAD_RECORDS
     assert reasons == [

@@ -17,6 +17,7 @@ from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetric, TraceUnit
 from pg_streaming_machine_learning.records.update import Metric, SourcePlace, WindowUpdate
 from pg_streaming_machine_learning.sources import SOURCES, Source
+from pg_streaming_machine_learning.sources.source import read_whole
 from pg_streaming_machine_learning.wire.codec import AvroEncoder
 from pg_streaming_machine_learning.wire.feature import Feature, FeatureKey, LabeledFeature
 from pg_streaming_machine_learning.wire.framing import frame
@@ -232,7 +233,9 @@ def test_any_bytes_are_updates_or_refused(
 
 
 def updates(source: Source, record: InputRecord) -> list[WindowUpdate]:
-    return asyncio.run(source.updates(record))
+    found = asyncio.run(read_whole(source, record))
+    assert all(isinstance(update, WindowUpdate) for update in found)
+    return found  # type: ignore[return-value]
 
 
 def with_value(feature: LabeledFeature) -> InputRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pg_streaming_machine_learning.errors import (
@@ -21,6 +21,7 @@ from pg_streaming_machine_learning.records.update import (
     SourcePlace,
     WindowUpdate,
 )
+from pg_streaming_machine_learning.sources.source import Part, RefusedPart
 from pg_streaming_machine_learning.state.layout import StateRecord
 from pg_streaming_machine_learning.streams.batch import Batch, TopicPlace
 from pg_streaming_machine_learning.streams.positions import Positions
@@ -230,8 +231,8 @@ class LineSource:
     outage_at: int | None = None
     asked: list[int] = field(default_factory=list)
 
-    async def updates(self, record: InputRecord) -> list[WindowUpdate]:
-        """Return an update for each line."""
+    async def parts(self, record: InputRecord) -> AsyncIterator[Part]:
+        """Yield an update for each line; a line ``no <anything>`` is a refused part."""
         self.asked.append(record.offset)
         if self.outages > 0 or record.offset == self.outage_at:
             self.outages, self.outage_at = max(0, self.outages - 1), None
@@ -239,8 +240,12 @@ class LineSource:
         text = (record.value or b"").decode()
         if text == "bad":
             raise RefusedRecord(Reason.BAD_FRAMING, "found 'bad'")
-        return [
-            WindowUpdate(
+        for index, line in enumerate(text.splitlines()):
+            if line.startswith("no "):
+                refused = RefusedRecord(Reason.BAD_LINE, f"line {index + 1}: found 'no'")
+                yield RefusedPart(refused, line.encode())
+                continue
+            yield WindowUpdate(
                 SourcePlace(record.topic, record.partition, record.offset, index),
                 line.split()[0],
                 Metric("CPU", "UTILIZATION", "PERCENT"),
@@ -248,8 +253,6 @@ class LineSource:
                 tuple(float(number) for number in range(11)),
                 None,
             )
-            for index, line in enumerate(text.splitlines())
-        ]
 
 
 def encoded(record: LogRecord) -> bytes:

@@ -21,6 +21,7 @@ from pg_streaming_machine_learning.streams.marks import MarkSchedule, Progress
 from pg_streaming_machine_learning.streams.positions import Positions
 from pg_streaming_machine_learning.streams.router import Router, RouterOutlet, log_partition
 from pg_streaming_machine_learning.streams.transactions import Outgoing
+from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 from pg_streaming_machine_learning.wire.log import decode
 from tests.streams.stand_ins import (
     Clock,
@@ -68,7 +69,9 @@ class Stage:
             self.source,
             self.event_ms,
             self.transactions,
-            RouterOutlet("log", self.log_partitions, DeadLetters("dead"), "progress", 5),
+            RouterOutlet(
+                "log", self.log_partitions, DeadLetters("dead"), HoppingWindows(10, 1), "progress", 5
+            ),
             self.positions,
             self.marks,
             self.gate,
@@ -145,6 +148,20 @@ def test_a_batch_is_one_transaction_with_its_progress_at_the_end() -> None:
     assert dict(refused.headers)["offset"] == b"1"
     assert progress_of(progress) == RouterProgress(3, 60_000)
     assert stage.positions.next(PLACE) == 3
+
+
+def test_a_refused_part_is_a_dead_letter_and_the_rest_of_its_record_is_kept() -> None:
+    """The dead letter holds the part alone, and says where it was."""
+    stage = Stage()
+
+    stage.route(b"web 0\nno way\ndb 5")
+
+    first, letter, second, _ = stage.transactions.committed[0]
+    assert [first.key, second.key] == [b"web", b"db"]
+    assert (letter.topic, letter.value) == ("dead", b"no way")
+    headers = dict(letter.headers)
+    assert (headers["reason"], headers["detail"]) == (b"bad-line", b"line 2: found 'no'")
+    assert stage.reached() == [RouterProgress(1, 5)]
 
 
 def test_progress_covers_offsets_without_records() -> None:
