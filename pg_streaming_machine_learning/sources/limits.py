@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pg_streaming_machine_learning.errors import Reason, RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
+from pg_streaming_machine_learning.windows.hopping import nearest_start
 
 __all__ = ["Limits"]
 
@@ -88,6 +89,40 @@ class Limits:
                 f"time is {at_ms} ms, expected at most {last_ms} ms: MAX_AHEAD_S, {self.max_ahead_ms} ms, "
                 "after the record's timestamp",
             )
+
+    def nearest_start(self, start_ms: int, timestamp_ms: int) -> int:
+        """Return the start of the window that is meant: a quarter of a hop off the grid is on it.
+
+        Parameters
+        ----------
+        start_ms, timestamp_ms : int
+            See `check_start`.
+
+        Returns
+        -------
+        int
+            The nearest start of a window, milliseconds since the epoch.
+
+        Raises
+        ------
+        RefusedRecord
+            `Reason.BAD_WINDOW` if none is near enough, or what `check_start` gives.
+
+        Notes
+        -----
+        The JVM job that labels joins features and targets whose windows start this near to each other.
+        """
+        if start_ms >= 0:
+            nearest_ms = nearest_start(start_ms, self.hop_ms)
+            if nearest_ms is None:
+                raise RefusedRecord(
+                    Reason.BAD_WINDOW,
+                    f"window starts at {start_ms} ms, expected at most a quarter of WINDOW_HOP_S, "
+                    f"{self.hop_ms} ms, off a multiple of it",
+                )
+            start_ms = nearest_ms
+        self.check_start(start_ms, timestamp_ms)
+        return start_ms
 
     def check_start(self, start_ms: int, timestamp_ms: int) -> None:
         """Refuse a window that is off the grid, before the epoch, or too far ahead.

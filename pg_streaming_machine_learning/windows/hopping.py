@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pg_streaming_machine_learning.errors import WindowError
 from pg_streaming_machine_learning.records.window import Window
 
-__all__ = ["HoppingWindows", "windows_holding"]
+__all__ = ["HoppingWindows", "nearest_start", "windows_holding"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,23 @@ class HoppingWindows:
             raise WindowError(f"window start {start_ms} is not a multiple of the hop, {self.hop_ms} ms")
         return Window(start_ms, start_ms + self.size_ms)
 
+    def first_start_after(self, time_ms: int) -> int:
+        """Return when the first window starts that starts after a time, which may be before the epoch."""
+        return max(0, (time_ms // self.hop_ms + 1) * self.hop_ms)
+
+    def last_start(self, timestamp_ms: int) -> int:
+        """Return when the newest window that holds a timestamp starts."""
+        return timestamp_ms - timestamp_ms % self.hop_ms
+
     def holding(self, timestamp_ms: int) -> list[Window]:
         """Return the windows that hold a timestamp, earliest first; see `windows_holding`."""
         if timestamp_ms < 0:
             raise WindowError(f"timestamp is {timestamp_ms} ms, expected at least 0")
-        after_ms = timestamp_ms - self.size_ms
-        first = max(0, after_ms // self.hop_ms + 1)
-        last = timestamp_ms // self.hop_ms
-        return [self.window(index * self.hop_ms) for index in range(first, last + 1)]
+        first_ms = self.first_start_after(timestamp_ms - self.size_ms)
+        return [
+            self.window(start_ms)
+            for start_ms in range(first_ms, self.last_start(timestamp_ms) + 1, self.hop_ms)
+        ]
 
 
 def windows_holding(timestamp_ms: int, size_ms: int, hop_ms: int) -> list[Window]:
@@ -92,3 +101,26 @@ def windows_holding(timestamp_ms: int, size_ms: int, hop_ms: int) -> list[Window
     [60, 80]
     """
     return HoppingWindows(size_ms, hop_ms).holding(timestamp_ms)
+
+
+def nearest_start(start_ms: int, hop_ms: int) -> int | None:
+    """Return the multiple of the hop that is at most a quarter of the hop away, None if there is none.
+
+    Parameters
+    ----------
+    start_ms : int
+        Where a window is said to start, milliseconds since the epoch.
+    hop_ms : int
+        Distance of windows, milliseconds, more than 0.
+
+    Examples
+    --------
+    >>> [nearest_start(start_ms, hop_ms=20) for start_ms in (40, 45, 46, 54, 55)]
+    [40, 40, None, None, 60]
+    """
+    offset_ms = start_ms % hop_ms
+    if 4 * offset_ms <= hop_ms:
+        return start_ms - offset_ms
+    if 4 * (hop_ms - offset_ms) <= hop_ms:
+        return start_ms - offset_ms + hop_ms
+    return None
