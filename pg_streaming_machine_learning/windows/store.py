@@ -1,14 +1,15 @@
-"""The open windows of all hosts: the last revision of each metric, until the window closes."""
+"""Which windows of which hosts are open, with the last revision of each metric, until the window closes."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pg_streaming_machine_learning.errors import SnapshotError, WindowError
 from pg_streaming_machine_learning.records.snapshot import read_state, write_state
-from pg_streaming_machine_learning.records.update import Metric, WindowUpdate
+from pg_streaming_machine_learning.records.update import Duration, Metric, WindowUpdate
 from pg_streaming_machine_learning.records.window import Window
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 
@@ -19,15 +20,30 @@ Revisions = Mapping[tuple[Metric, str], tuple[tuple[float, ...], int | None]]
 
 
 class ClosedWindow(NamedTuple):
-    """A window of a host that no longer changes."""
+    """A window of a host that no longer changes.
+
+    Parameters
+    ----------
+    host, window
+        Which it is.
+    revisions : mapping
+        By metric and input topic: the statistics, and the label that came with them or None. A metric that
+        was read has the statistics of its readings and no label; its topic is that of its last reading.
+    label_updates : mapping of str to int
+        The last label that came by itself, by input topic.
+    durations : sequence of Duration
+        Those that began in the window, in order of arrival.
+    """
 
     host: str
     window: Window
     revisions: Revisions
+    label_updates: Mapping[str, int] = MappingProxyType({})
+    durations: Sequence[Duration] = ()
 
 
 class WindowStore:
-    """Open windows, each with the last revision of every metric and topic.
+    """Open windows, each with the last revision of every metric and topic, if it has any.
 
     A window ``[start, end)`` is closed as soon as the watermark has reached ``end + grace``.
 
@@ -55,6 +71,12 @@ class WindowStore:
             return None
         return watermark_ms - start_ms - self._closing_delay_ms
 
+    def first_open_ms(self, watermark_ms: int | None) -> int:
+        """Return the start of the earliest window on the grid that is not closed yet, open or not."""
+        if watermark_ms is None:
+            return 0
+        return self._windows.first_start_after(watermark_ms - self._closing_delay_ms)
+
     def add(self, update: WindowUpdate) -> None:
         """Take in a revision; it replaces the one of the same host, window, metric and topic.
 
@@ -64,28 +86,56 @@ class WindowStore:
             If no window starts where the update says. The router refuses such records, so the log was
             written with another window hop.
         """
-        start_ms = update.window_start_ms
+        self.open(update.host, update.window_start_ms)
+        revision = (update.statistics, update.label)
+        revisions = self._hosts[update.window_start_ms][update.host]
+        revisions[update.metric, update.place.topic] = revision
+
+    def open(self, host: str, start_ms: int) -> None:
+        """See that a host's window is open, and will be closed, whether it gets a revision or not.
+
+        Raises
+        ------
+        WindowError
+            If no window starts there.
+        """
         if not self._windows.is_start(start_ms):
             raise WindowError(
-                f"window start {start_ms} of host {update.host!r} is not a multiple of the hop, "
+                f"window start {start_ms} of host {host!r} is not a multiple of the hop, "
                 f"{self._windows.hop_ms} ms: the log was written with another hop"
             )
         hosts = self._hosts.get(start_ms)
         if hosts is None:
             hosts = self._hosts[start_ms] = {}
             heapq.heappush(self._starts, start_ms)
-        revision = (update.statistics, update.label)
-        hosts.setdefault(update.host, {})[update.metric, update.place.topic] = revision
+        if host not in hosts:
+            hosts[host] = {}
 
     def close(self, watermark_ms: int) -> Iterator[ClosedWindow]:
         """Yield the windows the watermark closes, by end, then by host, and forget each as it is yielded."""
-        while self._starts and self.late_ms(self._starts[0], watermark_ms) is not None:
-            start_ms = self._starts[0]
-            hosts = self._hosts[start_ms]
-            for host in sorted(hosts):
-                yield ClosedWindow(host, self._windows.window(start_ms), hosts.pop(host))
+        while (first := self.first_to_close(watermark_ms)) is not None:
+            window, hosts = first
+            for host in hosts:
+                yield self.take(host, window)
+
+    def first_to_close(self, watermark_ms: int) -> tuple[Window, list[str]] | None:
+        """Return the earliest open window that the watermark closes, and the hosts it is open for, sorted.
+
+        None if the watermark closes no window.
+        """
+        if not self._starts or self.late_ms(self._starts[0], watermark_ms) is None:
+            return None
+        start_ms = self._starts[0]
+        return self._windows.window(start_ms), sorted(self._hosts[start_ms])
+
+    def take(self, host: str, window: Window) -> ClosedWindow:
+        """Forget a host's window that `first_to_close` named, and return it."""
+        hosts = self._hosts[window.start_ms]
+        revisions = hosts.pop(host)
+        if not hosts:
             heapq.heappop(self._starts)
-            del self._hosts[start_ms]
+            del self._hosts[window.start_ms]
+        return ClosedWindow(host, window, revisions)
 
     def snapshot(self) -> bytes:
         """Return the open windows as bytes, the same for the same content whatever its order of arrival."""
