@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "state": ({"records", "windows", "learning", "engine"}, set()),
     "outputs": ({"records", "wire"}, set()),
     "config": (set(), {"simple_settings"}),
+    "simulation": ({"records", "wire"}, {"confluent_kafka", "numpy"}),
     "testbed": ({"records", "wire", "windows", "labels"}, {"aiohttp", "numpy", "psutil"}),
     "operations": (
         {"records", "wire", "windows", "learning", "engine", "state", "config"},

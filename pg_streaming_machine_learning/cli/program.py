@@ -11,6 +11,7 @@ from pg_streaming_machine_learning.cli.dead_letters import dead_letters
 from pg_streaming_machine_learning.cli.demo import demo
 from pg_streaming_machine_learning.cli.inspect import inspect
 from pg_streaming_machine_learning.cli.reset import reset
+from pg_streaming_machine_learning.cli.simulate import simulate
 from pg_streaming_machine_learning.cli.snapshot import snapshot
 from pg_streaming_machine_learning.cli.worker import worker
 from pg_streaming_machine_learning.errors import PgStreamingError
@@ -48,6 +49,10 @@ def main() -> None:
         pg-streaming-machine-learning demo
 
     \b
+    Make metrics and traces of a fleet of any size, with known truth:
+        pg-streaming-machine-learning simulate --output fleet
+
+    \b
     Run it on your Kafka (docs/settings.md lists all settings):
         export KAFKA_BOOTSTRAP_SERVER=kafka://localhost:9092
         export SCHEMA_REGISTRY_URL=http://localhost:8081
@@ -66,5 +71,5 @@ def main() -> None:
     """  # noqa: D301
 
 
-for _command in (worker, demo, inspect, dead_letters, snapshot, reset):
+for _command in (worker, demo, simulate, inspect, dead_letters, snapshot, reset):
     main.add_command(_command)
