@@ -145,5 +145,5 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 def test_lines_may_end_as_on_windows() -> None:
-    with pytest.raises(SettingsError, match="^f, line 2: least is 0"):
+    with pytest.raises(SettingsError, match=r"^f, line 2: least is 0"):
         read_objectives('[default]\r\nleast = 0\r\nrule = "p90"\r\n', "f")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pg_streaming_machine_learning.errors import WindowError
 from pg_streaming_machine_learning.records.window import Window
-from pg_streaming_machine_learning.windows.hopping import HoppingWindows, windows_holding
+from pg_streaming_machine_learning.windows.hopping import HoppingWindows, nearest_start, windows_holding
 
 
 def starts(timestamp_ms: int, size_ms: int, hop_ms: int) -> list[int]:
@@ -101,3 +101,10 @@ def test_only_multiples_of_the_hop_are_starts() -> None:
 def test_a_timestamp_before_the_epoch_is_refused() -> None:
     with pytest.raises(WindowError, match="timestamp is -1 ms, expected at least 0"):
         windows_holding(-1, 10, 5)
+
+
+@given(st.integers(0, 500), st.integers(1, 60))
+def test_the_nearest_start_is_at_most_a_quarter_of_the_hop_away(start_ms: int, hop_ms: int) -> None:
+    """Brute force: every multiple of the hop is tried."""
+    near = [each for each in range(0, start_ms + 2 * hop_ms, hop_ms) if 4 * abs(each - start_ms) <= hop_ms]
+    assert nearest_start(start_ms, hop_ms) == (near[0] if near else None)
