@@ -15,6 +15,7 @@ from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetri
 from pg_streaming_machine_learning.wire.codec import schema_of
 from pg_streaming_machine_learning.wire.feature import Feature, FeatureKey, LabeledFeature
 from pg_streaming_machine_learning.wire.prediction import BottleneckPrediction
+from pg_streaming_machine_learning.wire.system_trace import SystemTrace
 
 SCHEMAS = Path(pg_streaming_machine_learning.wire.__path__[0]) / "schemas"
 FILES: dict[str, type[AvroModel]] = {
@@ -22,6 +23,7 @@ FILES: dict[str, type[AvroModel]] = {
     "feature.avsc": Feature,
     "labeled_feature.avsc": LabeledFeature,
     "bottleneck_prediction.avsc": BottleneckPrediction,
+    "system_trace.avsc": SystemTrace,
 }
 
 
