@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pg_streaming_machine_learning.errors import Reason, RefusedRecord
-from pg_streaming_machine_learning.sources.json_array import shown
+from pg_streaming_machine_learning.sources.json_array import has_utf8, shown
 
 __all__ = ["LONGEST_HOST", "check_host"]
 
@@ -30,8 +30,6 @@ def check_host(found: object) -> str:
         raise RefusedRecord(
             Reason.BAD_HOST, f"host has {len(found)} characters, expected 1 to {LONGEST_HOST}"
         )
-    try:
-        found.encode()
-    except UnicodeEncodeError as error:
-        raise RefusedRecord(Reason.BAD_HOST, f"host is {shown(found)}, which has no form in UTF-8") from error
+    if not has_utf8(found):
+        raise RefusedRecord(Reason.BAD_HOST, f"host is {shown(found)}, which has no form in UTF-8")
     return found

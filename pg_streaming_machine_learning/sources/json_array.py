@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from pg_streaming_machine_learning.errors import Reason, RefusedRecord
 
-__all__ = ["JsonElement", "json_elements", "shown"]
+__all__ = ["JsonElement", "has_utf8", "json_elements", "shown"]
 
 _PIECE_BYTES = 65_536
 """Decoded at a time; parsing as much takes about a millisecond."""
@@ -73,6 +73,23 @@ def json_elements(data: bytes) -> Iterator[JsonElement | None]:
         text.refuse(text.place, "expected an array or an object")
     if (yield from text.character()):
         text.refuse(text.place, "expected nothing more")
+
+
+def has_utf8(text: str) -> bool:
+    r"""Say whether text has a form in UTF-8: JSON can name halves of characters, which have none.
+
+    Examples
+    --------
+    >>> has_utf8("é"), has_utf8("\ud800")
+    (True, False)
+    """
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def shown(value: object) -> str:

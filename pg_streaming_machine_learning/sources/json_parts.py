@@ -15,8 +15,10 @@ from pg_streaming_machine_learning.sources.source import Part
 
 __all__ = ["json_parts"]
 
-_MOST_ELEMENTS = 100
-"""Looked at in one go: about a millisecond."""
+_MOST_WORK = 64
+"""In one go, counted by elements and what they hold: about a millisecond."""
+
+_CHARACTERS_OF_WORK = 256
 
 _Entry = TypeVar("_Entry")
 
@@ -54,12 +56,12 @@ def json_parts(
     refusals = Refusals(f"{element_name}s", as_json_array)
     runs: HostRuns[_Entry] = HostRuns()
     place = SourcePlace(record.topic, record.partition, record.offset)
-    number = updates = unseen = 0
+    number = updates = work = 0
     for element in json_elements(value):
-        unseen += 1
         parts: list[Part] = []
         if element is not None:
             number += 1
+            work += 1 + len(element.text) // _CHARACTERS_OF_WORK
             try:
                 found = entries_of(_object(element.value))
             except RefusedRecord as refused:
@@ -71,10 +73,10 @@ def json_parts(
                     if run is not None:
                         parts.append(update(_numbered(place, updates), *run))
                         updates += 1
-        if not parts and (element is None or unseen >= _MOST_ELEMENTS):
+        if not parts and (element is None or work >= _MOST_WORK):
             parts.append(None)
         if parts:
-            unseen = 0
+            work = 0
             yield from parts
     run = runs.end()
     if run is not None:

@@ -18,7 +18,7 @@ from pg_streaming_machine_learning.errors import Reason, RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import Reading, ReadingsUpdate
 from pg_streaming_machine_learning.sources.host_name import check_host
-from pg_streaming_machine_learning.sources.json_array import shown
+from pg_streaming_machine_learning.sources.json_array import has_utf8, shown
 from pg_streaming_machine_learning.sources.json_parts import json_parts
 from pg_streaming_machine_learning.sources.limits import Limits
 from pg_streaming_machine_learning.sources.nagios_rule import NagiosRule
@@ -99,11 +99,9 @@ class NagiosSource:
         ]
         if not chosen:
             self.skipped["label"] += 1
-        found = [
-            (host, _reading(rule, service, value, at_ms)) for rule, value in chosen if value.value is not None
-        ]
-        self.skipped["unknown"] += len(chosen) - len(found)
-        return found
+        found = [_reading(rule, service, value, at_ms) for rule, value in chosen]
+        self.skipped["unknown"] += found.count(None)
+        return [(host, reading) for reading in found if reading is not None]
 
     def _rules_for(self, service: str) -> tuple[NagiosRule, ...]:
         """Return the rules that name a service."""
@@ -146,9 +144,10 @@ def _time_ms(found: object) -> int:
     return int(at.timestamp()) * 1000
 
 
-def _reading(rule: NagiosRule, service: str, value: PerformanceValue, at_ms: int) -> Reading:
-    """Return a value in the unit of its rule."""
-    assert value.value is not None
+def _reading(rule: NagiosRule, service: str, value: PerformanceValue, at_ms: int) -> Reading | None:
+    """Return a value in the unit of its rule, None if the plug-in could not tell."""
+    if value.value is None:
+        return None
     is_counter = rule.counter or value.unit == _COUNTER
     unit = rule.metric.unit
     if is_counter:
@@ -167,5 +166,16 @@ def _reading(rule: NagiosRule, service: str, value: PerformanceValue, at_ms: int
     number = value.value * factor
     if not math.isfinite(number):
         raise RefusedRecord(Reason.BAD_VALUE, f"{shown(value.label)} is too great for {unit}")
-    counter = f"nagios/{service}/{value.label}" if is_counter else ""
-    return Reading(rule.metric, at_ms, number, counter)
+    return Reading(rule.metric, at_ms, number, _counter(service, value.label) if is_counter else "")
+
+
+def _counter(service: str, label: str) -> str:
+    """Return the name of a counter of a host, which is sent on."""
+    counter = f"nagios/{service}/{label}"
+    if len(label) > _LONGEST_NAME or not has_utf8(counter):
+        raise RefusedRecord(
+            Reason.BAD_VALUE,
+            f"counter is {shown(label)} of {shown(service)}, expected names of at most {_LONGEST_NAME} "
+            "characters that have a form in UTF-8",
+        )
+    return counter

@@ -16,8 +16,8 @@ from pg_streaming_machine_learning.errors import Reason, RefusedRecord
 
 __all__ = ["PerformanceValue", "factor_to", "parse_performance_data"]
 
-MOST_CHARACTERS = 16_384
-"""Of the performance data of one service: twice what Nagios takes from a plug-in."""
+_MOST_CHARACTERS = 8_192
+"""Of the performance data of one service: what Nagios Core 4 takes from a plug-in at most."""
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _VALUE = re.compile(
@@ -76,10 +76,10 @@ def parse_performance_data(text: str) -> list[PerformanceValue]:
     5 o'clock None   None
     in 2.0 Mb/s @60: 100.0
     """
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > _MOST_CHARACTERS:
         raise RefusedRecord(
             Reason.BAD_VALUE,
-            f"performance data has {len(text)} characters, expected at most {MOST_CHARACTERS}",
+            f"performance data has {len(text)} characters, expected at most {_MOST_CHARACTERS}",
         )
     values = []
     place = _after_blanks(text, 0)

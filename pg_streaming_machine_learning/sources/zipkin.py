@@ -21,7 +21,7 @@ from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import Duration, DurationsUpdate
 from pg_streaming_machine_learning.sources.host_aliases import HostAliases
 from pg_streaming_machine_learning.sources.host_name import LONGEST_HOST, check_host
-from pg_streaming_machine_learning.sources.json_array import shown
+from pg_streaming_machine_learning.sources.json_array import has_utf8, shown
 from pg_streaming_machine_learning.sources.json_parts import json_parts
 from pg_streaming_machine_learning.sources.limits import Limits
 from pg_streaming_machine_learning.sources.source import Part
@@ -181,13 +181,8 @@ def _service(span: dict[str, Any]) -> str:
         raise RefusedRecord(
             Reason.BAD_VALUE, f"service has {len(service)} characters, expected at most {LONGEST_HOST}"
         )
-    if not service.isascii():
-        try:
-            service.encode()
-        except UnicodeEncodeError as error:
-            raise RefusedRecord(
-                Reason.BAD_VALUE, f"service is {shown(service)}, which has no form in UTF-8"
-            ) from error
+    if not has_utf8(service):
+        raise RefusedRecord(Reason.BAD_VALUE, f"service is {shown(service)}, which has no form in UTF-8")
     return service
 
 

@@ -346,7 +346,7 @@ def test_kinds_that_are_none_are_refused() -> None:
 
 
 def test_a_hundred_thousand_spans_are_read_with_pauses() -> None:
-    """What comes between two pauses is 100 spans at most, and not one of 100,000 is lost."""
+    """What comes between two pauses is 64 spans at most, and not one of 100,000 is lost."""
 
     async def whole() -> tuple[int, int]:
         pauses = durations = 0
@@ -359,7 +359,7 @@ def test_a_hundred_thousand_spans_are_read_with_pauses() -> None:
     data = b"[" + b",".join([json.dumps(SPAN).encode()] * 100_000) + b"]"
     pauses, durations = asyncio.run(whole())
     assert durations == 100_000
-    assert pauses >= 1_000
+    assert pauses >= 100_000 // 64
 
 
 _JSON = st.recursive(
