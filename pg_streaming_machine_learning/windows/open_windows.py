@@ -158,13 +158,16 @@ class OpenWindows:
         host, topic = update.host, update.place.topic
         first_open_ms = self._windows.first_open_ms(watermark_ms)
         late: dict[Metric | None, list[int]] = {}
+        opened_ms = -1
         for reading in update.readings:
             value = self._rates.rate(host, reading) if reading.counter else reading.value
             timestamp_ms = reading.timestamp_ms
             if timestamp_ms < first_open_ms:
                 late.setdefault(reading.metric, []).append(timestamp_ms)
             elif value is not None:
-                self._open(host, timestamp_ms, first_open_ms)
+                if timestamp_ms != opened_ms:  # what a host reads at a time comes together
+                    self._open(host, timestamp_ms, first_open_ms)
+                    opened_ms = timestamp_ms
                 add_up = reading.counter != ""
                 self._readings.add(host, reading.metric, timestamp_ms, value, topic, add_up=add_up)
         return self._too_late(host, late, watermark_ms) if late else []

@@ -2,9 +2,9 @@
 
 A window by itself is slow, reading by reading in Python. Here the readings of many windows lie side by side
 in a matrix, one column each, and every step of `summary.summarize` is done for all columns: the same
-operations on the same doubles in the same order. Sums run from the first reading to the last: `numpy.sum` adds
-row to row along the slow axis (in pairs only along the fast one, as it documents). The running mean goes reading
-by reading, for all columns together.
+operations on the same doubles in the same order. Sums run from the first reading to the last: `numpy.sum`
+adds row to row along the slow axis (in pairs only along the fast one, as it documents). The running mean goes
+reading by reading, for all columns together.
 """
 
 from __future__ import annotations
