@@ -225,7 +225,7 @@ def _element(text: _Text) -> Generator[JsonElement | None, None, None]:
             if text.at_end or not unterminated:
                 text.refuse(place, problem[:1].lower() + problem[1:])
             break
-        text.decode_more(size)
+        text.decode_more(min(size, max(_PIECE_BYTES, _LONGEST_ELEMENT - (length - start))))
         size *= 2
         yield None
     text.refuse(
