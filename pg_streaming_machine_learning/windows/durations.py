@@ -154,7 +154,7 @@ class DurationStore:
         starts_ms, durations_us = reader.column("q", length), reader.column("q", length)
         errors = reader.column("B", length)
         reader.end()
-        if (counts == 0).any() or (starts_ms < 0).any() or (durations_us < 0).any() or (errors > 1).any():
+        if (counts == 0).any() or (starts_ms < 0).any() or (errors > 1).any():
             raise reader.damaged("a host has no duration, or one has a number it cannot have")
         self._hosts = {}
         rows = zip(of_service, starts_ms.tolist(), durations_us.tolist(), errors.tolist(), strict=True)

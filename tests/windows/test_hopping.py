@@ -108,3 +108,10 @@ def test_the_nearest_start_is_at_most_a_quarter_of_the_hop_away(start_ms: int, h
     """Brute force: every multiple of the hop is tried."""
     near = [each for each in range(0, start_ms + 2 * hop_ms, hop_ms) if 4 * abs(each - start_ms) <= hop_ms]
     assert nearest_start(start_ms, hop_ms) == (near[0] if near else None)
+
+
+def test_the_first_start_after_a_time_and_the_last_that_is_not() -> None:
+    """No start is before the epoch."""
+    windows = HoppingWindows(size_ms=10, hop_ms=5)
+    assert [windows.first_start_after(time_ms) for time_ms in (-99, -1, 0, 4, 5, 6)] == [0, 0, 5, 5, 10, 10]
+    assert [windows.last_start(time_ms) for time_ms in (0, 4, 5, 9, 10)] == [0, 0, 5, 5, 10]

@@ -106,6 +106,58 @@ def test_a_start_off_the_grid_is_an_error() -> None:
         store().add(update(start_ms=7))
 
 
+def test_a_window_may_be_open_without_a_revision() -> None:
+    """Opening it again changes nothing, and a revision may still come."""
+    windows = filled(update("b", 0))
+    for host, start_ms in (("a", 0), ("b", 0), ("a", 5), ("a", 0)):
+        windows.open(host, start_ms)
+    windows.add(update("a", 5))
+    restored = store()
+    restored.restore(windows.snapshot())
+    for each in (windows, restored):
+        assert len(each) == 3
+        assert [
+            (closed.host, closed.window.start_ms, len(closed.revisions)) for closed in each.close(99)
+        ] == [
+            ("a", 0, 0),
+            ("b", 0, 1),
+            ("a", 5, 1),
+        ]
+
+
+def test_the_first_window_that_is_not_closed_lies_on_the_grid() -> None:
+    """Whether it is open for any host or not.
+
+    ::
+
+        watermark   none   0    11   12   13   16   17
+        closed                       0    0    0    0, 5
+        first open  0      0    0    5    5    5    10
+    """
+    watermarks = (None, 0, 11, 12, 13, 16, 17)
+    assert [store().first_open_ms(each) for each in watermarks] == [0, 0, 0, 5, 5, 5, 10]
+
+
+@given(st.integers(0, 60), st.integers(0, 80))
+def test_a_start_is_late_if_it_lies_before_the_first_window_not_closed(
+    number: int, watermark_ms: int
+) -> None:
+    windows, start_ms = store(), number * HOP_MS
+    assert (windows.late_ms(start_ms, watermark_ms) is None) == (
+        start_ms >= windows.first_open_ms(watermark_ms)
+    )
+
+
+def test_windows_may_be_looked_at_before_they_are_taken() -> None:
+    windows = filled(update("b", 5), update("b", 0), update("a", 0))
+    assert windows.first_to_close(11) is None
+    assert windows.first_to_close(12) == (Window(0, 10), ["a", "b"])
+    assert windows.take("b", Window(0, 10)).host == "b"
+    assert windows.first_to_close(99) == (Window(0, 10), ["a"])
+    windows.take("a", Window(0, 10))
+    assert windows.first_to_close(99) == (Window(5, 15), ["b"])
+
+
 def contents(windows: WindowStore, watermark_ms: int) -> list[str]:
     """Return what closes, bit by bit, whatever the order of its metrics."""
     return [
