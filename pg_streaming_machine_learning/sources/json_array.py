@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, NoReturn
 
 from pg_streaming_machine_learning.errors import Reason, RefusedRecord
 
-__all__ = ["JsonElement", "has_utf8", "json_elements", "shown"]
+__all__ = ["PIECE_BYTES", "JsonElement", "has_utf8", "json_elements", "shown"]
 
-_PIECE_BYTES = 65_536
+PIECE_BYTES = 65_536
 """Decoded at a time; parsing as much takes about a millisecond."""
 
 _LONGEST_ELEMENT = 524_288
@@ -36,13 +36,15 @@ class JsonElement(NamedTuple):
     text: str
 
 
-def json_elements(data: bytes) -> Iterator[JsonElement | None]:
+def json_elements(data: bytes, piece_bytes: int = PIECE_BYTES) -> Iterator[JsonElement | None]:
     """Yield the elements of a JSON array; a single object is taken as an array of one.
 
     Parameters
     ----------
     data : bytes
         JSON text in UTF-8.
+    piece_bytes : int
+        How many are decoded at a time, at least 1.
 
     Yields
     ------
@@ -63,7 +65,7 @@ def json_elements(data: bytes) -> Iterator[JsonElement | None]:
     >>> [each.text for each in json_elements(b' {"id":  1} ') if each]
     ['{"id":  1}']
     """
-    text = _Text(data)
+    text = _Text(data, piece_bytes)
     opening = yield from text.character()
     if opening == "[":
         yield from _members(text)
@@ -127,6 +129,8 @@ class _Text:
     ----------
     data : bytes
         The whole record.
+    piece_bytes : int
+        How many of them are decoded at a time.
 
     Attributes
     ----------
@@ -134,10 +138,11 @@ class _Text:
         What is decoded and not forgotten, and where in it reading has come to.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, piece_bytes: int) -> None:
         self._data = memoryview(data)
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._taken = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
+        self.piece_bytes = piece_bytes
         self.buffer = ""
         self.place = 0
 
@@ -146,7 +151,7 @@ class _Text:
         """Whether everything is decoded."""
         return self._taken >= len(self._data)
 
-    def decode_more(self, size: int = _PIECE_BYTES) -> None:
+    def decode_more(self, size: int) -> None:
         """Forget what has been read, and decode as many bytes more."""
         pending = len(self._decoder.getstate()[0])
         piece = self._data[self._taken : self._taken + size]
@@ -169,7 +174,7 @@ class _Text:
             self.place = len(self.buffer)
             if self.at_end:
                 return ""
-            self.decode_more()
+            self.decode_more(self.piece_bytes)
             yield None
 
     def refuse(self, place: int, detail: str, reason: Reason = Reason.BAD_JSON) -> NoReturn:
@@ -199,7 +204,7 @@ def _members(text: _Text) -> Generator[JsonElement | None, None, None]:
 def _element(text: _Text) -> Generator[JsonElement | None, None, None]:
     """Yield the element that comes next."""
     yield from text.character()
-    size = _PIECE_BYTES
+    size = text.piece_bytes
     while True:
         start, length = text.place, len(text.buffer)
         place, problem, unterminated = start, "", False
@@ -225,7 +230,7 @@ def _element(text: _Text) -> Generator[JsonElement | None, None, None]:
             if text.at_end or not unterminated:
                 text.refuse(place, problem[:1].lower() + problem[1:])
             break
-        text.decode_more(min(size, max(_PIECE_BYTES, _LONGEST_ELEMENT - (length - start))))
+        text.decode_more(min(size, max(text.piece_bytes, _LONGEST_ELEMENT - (length - start))))
         size *= 2
         yield None
     text.refuse(

@@ -11,13 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pg_streaming_machine_learning.errors import Reason, RefusedRecord
-from pg_streaming_machine_learning.sources.json_array import json_elements, shown
-
-PIECE = 65_536
+from pg_streaming_machine_learning.sources.json_array import PIECE_BYTES, json_elements, shown
 
 
-def values(data: bytes) -> list[Any]:
-    return [element.value for element in json_elements(data) if element is not None]
+def values(data: bytes, piece_bytes: int = PIECE_BYTES) -> list[Any]:
+    return [element.value for element in json_elements(data, piece_bytes) if element is not None]
 
 
 _JSON = st.recursive(
@@ -29,6 +27,7 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
+_PIECES = st.integers(1, 20) | st.just(PIECE_BYTES)
 _BLANK = st.text(" \t\r\n", max_size=3)
 
 
@@ -38,12 +37,15 @@ def written(value: Any, *, ascii_only: bool) -> str:
     return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-@given(st.lists(_JSON, max_size=5), st.booleans(), _BLANK)
-def test_elements_are_those_of_the_parser(elements: list[Any], ascii_only: bool, blank: str) -> None:
+@given(st.lists(_JSON, max_size=5), st.booleans(), _BLANK, _PIECES)
+def test_elements_are_those_of_the_parser(
+    elements: list[Any], ascii_only: bool, blank: str, piece_bytes: int
+) -> None:
+    """Wherever the pieces end in which the text is decoded."""
     texts = [written(each, ascii_only=ascii_only) for each in elements]
     data = (blank + "[" + (blank + "," + blank).join(texts) + blank + "]" + blank).encode()
 
-    found = [element for element in json_elements(data) if element is not None]
+    found = [element for element in json_elements(data, piece_bytes) if element is not None]
 
     expected = json.loads(data, parse_int=lambda digits: float(digits) if len(digits) > 20 else int(digits))
     assert [element.value for element in found] == expected
@@ -72,8 +74,8 @@ _TOKENS = [
 ]
 
 
-@given(st.one_of(st.binary(), st.lists(st.sampled_from(_TOKENS)).map("".join).map(str.encode)))
-def test_any_bytes_are_what_the_parser_reads_or_refused(data: bytes) -> None:
+@given(st.one_of(st.binary(), st.lists(st.sampled_from(_TOKENS)).map("".join).map(str.encode)), _PIECES)
+def test_any_bytes_are_what_the_parser_reads_or_refused(data: bytes, piece_bytes: int) -> None:
     def no_constant(name: str) -> None:
         raise ValueError(name)
 
@@ -84,7 +86,7 @@ def test_any_bytes_are_what_the_parser_reads_or_refused(data: bytes) -> None:
     except ValueError:
         expected = None
     try:
-        found: Any = values(data)
+        found: Any = values(data, piece_bytes)
     except RefusedRecord as refused:
         found = refused.reason
     assert found == (expected if isinstance(expected, list) else Reason.BAD_JSON)
@@ -97,7 +99,7 @@ def test_any_bytes_are_what_the_parser_reads_or_refused(data: bytes) -> None:
 )
 def test_elements_may_lie_across_the_pieces(offset: int, element: str) -> None:
     """Whatever character the first piece ends with."""
-    blanks = b" " * (PIECE - 1 + offset)
+    blanks = b" " * (PIECE_BYTES - 1 + offset)
     assert values(b"[" + blanks + element.encode() + b",5]") == [json.loads(element), 5]
 
 
@@ -122,7 +124,7 @@ def test_an_element_with_damage_in_its_beginning_is_damaged_however_long_it_is()
 
 
 def test_reading_pauses_at_each_piece() -> None:
-    data = b"[" + b" " * 10 * PIECE + b"]"
+    data = b"[" + b" " * 10 * PIECE_BYTES + b"]"
     assert list(json_elements(data)) == [None] * 11
 
 
@@ -157,7 +159,7 @@ def test_damage_is_refused_with_its_position(data: bytes, message: str) -> None:
 
 @pytest.mark.parametrize("piece", range(4))
 def test_positions_are_counted_in_bytes_across_pieces(piece: int) -> None:
-    elements = b'"\xc3\xa9\xf0\x9f\x98\x80",' * (piece * PIECE // 9)
+    elements = b'"\xc3\xa9\xf0\x9f\x98\x80",' * (piece * PIECE_BYTES // 9)
     with pytest.raises(RefusedRecord, match=f"byte {1 + len(elements)}: expecting value"):
         values(b"[" + elements + b"oops]")
     with pytest.raises(RefusedRecord, match=f"byte {2 + len(elements)}: no UTF-8, invalid continuation byte"):
