@@ -126,15 +126,14 @@ class _Columns:
             matrix[self.beyond] = np.inf
         matrix.sort(axis=0, kind="stable" if has_negative_zero else None)
         greatest = matrix[self.lengths - 1, self.numbers]
-        return matrix[0], [self.percentile(matrix, greatest, percent) for percent in (25, 50, 75)], greatest
+        return matrix[0], [self.percentile(matrix, percent) for percent in (25, 50, 75)], greatest
 
-    def percentile(self, matrix: _Floats, greatest: _Floats, percent: float) -> _Floats:
-        """Return a percentile of ascending columns of at least 3 values: no position is below the first."""
+    def percentile(self, matrix: _Floats, percent: float) -> _Floats:
+        """Return a quarter of ascending columns: of 4 values and more, it lies between two of them."""
         position = percent / 100 * (self.n + 1)
-        below = np.minimum(np.floor(position).astype(np.int64), self.lengths - 1)
+        below = np.floor(position).astype(np.int64)
         lower, upper = matrix[below - 1, self.numbers], matrix[below, self.numbers]
-        between = lower + (position - np.floor(position)) * (upper - lower)
-        return np.where(position >= self.n, greatest, between)
+        return lower + (position - below) * (upper - lower)
 
     def running(self) -> tuple[_Floats, _Floats]:
         """Return each reading's deviation from the mean of those before it, and the last such mean."""

@@ -71,7 +71,10 @@ def test_names_that_no_duration_has_are_dropped() -> None:
         store.add("web", Duration(f"request {number}", number, 1))
         store.forget("web", number - 20)
         assert len(store._hosts["web"].services) <= 22
-    assert [each.service for each in store.values("web", Window(998, 1000))] == ["request 998", "request 999"]
+    for number in (5, 999):
+        store.add("web", Duration(f"request {number}", 1001, 1))
+    found = store.values("web", Window(998, 1002))
+    assert [each.service for each in found] == [f"request {number}" for number in (998, 999, 5, 999)]
 
 
 STEPS = st.lists(

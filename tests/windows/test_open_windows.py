@@ -17,11 +17,14 @@ from pg_streaming_machine_learning.records.update import (
 )
 from pg_streaming_machine_learning.records.window import Window
 from pg_streaming_machine_learning.windows.open_windows import Late
+from pg_streaming_machine_learning.windows.rates import LONGEST_GAP_MS
 from pg_streaming_machine_learning.windows.store import ClosedWindow
 from pg_streaming_machine_learning.windows.summary import summarize
 from tests.windows.updates import (
     CPU,
     DISK,
+    GRACE_MS,
+    SIZE_MS,
     TRACES,
     counters,
     label,
@@ -254,6 +257,33 @@ def test_a_host_that_comes_back_has_its_windows_opened_again() -> None:
     assert starts(store.close(99_999)) == [(9995, "web"), (10_000, "web")]
 
 
+@pytest.mark.parametrize("times_ms", [(9, 22, 12), (22, 9, 12), (22, 12, 9)])
+def test_windows_left_out_at_first_are_opened_by_a_later_reading(times_ms: tuple[int, ...]) -> None:
+    """The window of 10 to 20 holds only one of them.
+
+    ::
+
+        0         5         10        15        20        25        30
+        ├─────────┼─────────┼─────────┼─────────┼─────────┼─────────┤
+        [0                  10)       [15                 25)
+                  [5                  15)       [20                 30)
+                         ↑ 9[10                 20) ↑ 22
+                                ↑ 12
+    """
+    store = opened(*map(reading, times_ms))
+    assert starts(store.close(99)) == [(start_ms, "web") for start_ms in (0, 5, 10, 15, 20)]
+
+
+def test_counters_of_hosts_that_went_away_are_forgotten() -> None:
+    """After so long that no rate could be made of them."""
+    store = opened(counters("web", ("sda", 1, 1), ("sda", 2, 2)))
+    closing_ms = 2 + LONGEST_GAP_MS + SIZE_MS + GRACE_MS
+    list(store.close(closing_ms))
+    assert len(store._rates) == 1
+    list(store.close(closing_ms + 1))
+    assert len(store._rates) == 0
+
+
 def test_the_parts_of_a_snapshot_have_names() -> None:
     assert list(opened().snapshot()) == ["store", "readings", "durations", "labels", "rates"]
 
@@ -262,9 +292,10 @@ def test_a_snapshot_of_revisions_alone_is_read() -> None:
     """As a release wrote it that knew nothing else; what was there before is gone."""
     store = opened(reading(3), span(3), label(0, 1))
     store.restore({"store": opened(revision(5, math.nan)).snapshot()["store"], "learner": b"of others"})
-    [closed] = store.close(99)
-    assert (closed.window, closed.label_updates, closed.durations) == (Window(5, 15), {}, [])
-    assert list(closed.revisions) == [(CPU, "labeled")]
+    store.add(reading(3), None)
+    first, second = store.close(99)
+    assert (first.window, first.label_updates, first.durations) == (Window(0, 10), {}, [])
+    assert (second.window, list(second.revisions)) == (Window(5, 15), [(CPU, "labeled")])
 
 
 def test_a_snapshot_without_windows_is_refused() -> None:

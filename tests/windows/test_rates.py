@@ -102,6 +102,9 @@ def test_forgetting_waits_until_it_is_worth_the_walk() -> None:
     assert len(rates) == 1
     rates.forget(LONGEST_GAP_MS // 4)
     assert len(rates) == 0
+    rates.rate("web", reading(0, 1))
+    rates.forget(LONGEST_GAP_MS // 2 - 1)
+    assert len(rates) == 1
 
 
 STEPS = st.lists(

@@ -86,6 +86,14 @@ def test_devices_are_added_up_however_many_came_between() -> None:
     assert values(store, 0, 50) == {CPU: [2.0 if at_ms in (0, 25) else 1.0 for at_ms in range(50)]}
 
 
+def test_a_device_is_added_to_the_last_reading_of_its_time() -> None:
+    """Whether that came just before or long ago."""
+    for between in (3, 30):
+        store = filled((0, 1), (0, 2), *((at_ms, 0.0) for at_ms in range(1, between)))
+        store.add("web", CPU, 0, 4, TOPIC, add_up=True)
+        assert values(store, 0, 1) == {CPU: [1, 6]}
+
+
 def test_gauges_of_the_same_time_are_not_added_up() -> None:
     assert values(filled((5, 1), (5, 2)), 0, 10) == {CPU: [1, 2]}
 

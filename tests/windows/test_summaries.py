@@ -43,6 +43,14 @@ def test_windows_as_they_come(length: int, count: int) -> None:
     assert_equal_bits([[chance.gauss(50, 10) for _ in range(length)] for _ in range(count)])
 
 
+@pytest.mark.parametrize("length", [17, 300, 5000])
+def test_zeros_of_both_signs_stay_in_their_order(length: int) -> None:
+    """Least, percentiles and greatest have the sign that the sorted list has there."""
+    chance = random.Random(length)
+    for values in ([0.0, -0.0, 1.0], [0.0, -0.0, -1.0], [0.0, -0.0, 1.0, -1.0]):
+        assert_equal_bits([[chance.choice(values) for _ in range(length)] for _ in range(20)])
+
+
 READINGS = st.one_of(
     st.lists(st.floats(-1e6, 1e6), max_size=20),
     st.lists(st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.1, 1e200, -1e170, 1e-200, 5e-324]), max_size=12),
