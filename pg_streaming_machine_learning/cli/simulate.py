@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pg_streaming_machine_learning.errors import PgStreamingError
+
 if TYPE_CHECKING:
     from pg_streaming_machine_learning.simulation.plan import SimulationPlan
     from pg_streaming_machine_learning.simulation.run import Sink
@@ -175,10 +177,16 @@ def simulate(
     with _stopping() as is_stopped:
         simulation = Simulation(plan)
         truth = output / TRUTH_FILE if truth is None and output is not None else truth
+        sink = _sink(output, force, bootstrap_server, (telegraf_topic, spans_topic), message)
+        try:
+            truth_file = None if truth is None else TruthFile(truth, force)
+        except PgStreamingError:
+            sink.close()
+            raise
         figures = run_cycles(
             simulation,
-            _sink(output, force, bootstrap_server, (telegraf_topic, spans_topic), message),
-            None if truth is None else TruthFile(truth, force),
+            sink,
+            truth_file,
             count,
             speed=speed,
             begun_ms=None if start else first_ms,

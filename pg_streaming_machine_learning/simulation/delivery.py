@@ -12,7 +12,7 @@ from pg_streaming_machine_learning.simulation.simulation import Cycle
 
 __all__ = ["Delivery"]
 
-_MOST_QUEUED = 200_000
+_MOST_QUEUED = 20_000
 
 
 class Delivery:
@@ -38,7 +38,8 @@ class Delivery:
 
     Notes
     -----
-    A message has the time of its cycle by a right clock. Lines have their host as key, spans have none.
+    A message has the time of its cycle by a right clock. Lines have their host as key, spans have none. They
+    are not compressed, as Telegraf does not by default: gzip would take more time than all the rest.
     """
 
     def __init__(
@@ -58,12 +59,10 @@ class Delivery:
             {
                 "bootstrap.servers": bootstrap,
                 "acks": "all",
-                "compression.type": "gzip",
                 "delivery.report.only.error": True,
                 "linger.ms": 20,
                 "log_level": 0,
                 "message.timeout.ms": round(timeout_s * 1000),
-                "queue.buffering.max.messages": 2 * _MOST_QUEUED,
             }
         )
         for topic in self._topics:
@@ -106,12 +105,21 @@ class Delivery:
 
     def _send(self, topic: str, value: str, key: str | None, at_ms: int) -> None:
         while len(self._producer) >= _MOST_QUEUED:
-            self._producer.poll(0.1)
+            self._producer.poll(0.01)
             self._raise_failure()
+        while not self._is_queued(topic, value, key, at_ms):
+            self._producer.poll(0.01)
+            self._raise_failure()
+
+    def _is_queued(self, topic: str, value: str, key: str | None, at_ms: int) -> bool:
+        """Queue a message; return False if there is no room: few messages may be large."""
         try:
             self._producer.produce(topic, value, key, timestamp=at_ms, on_delivery=self._delivered)
+        except BufferError:
+            return False
         except KafkaException as error:
             raise TopicError(f"a message to {topic} cannot be sent: {error.args[0].str()}") from error
+        return True
 
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None:

@@ -40,6 +40,9 @@ class _CycleFile:
         self._size = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecordingError(f"directory {path.parent} cannot be made: {error.strerror}") from error
+        try:
             self._file = path.open("wb" if replace else "xb", buffering=0)
         except FileExistsError as error:
             raise RecordingError(f"{path} is there already; choose another place, or --force") from error
@@ -100,7 +103,11 @@ class Files:
 
     def __init__(self, directory: Path, replace: bool = False) -> None:
         self._lines = _CycleFile(directory / LINES_FILE, replace)
-        self._spans = _CycleFile(directory / SPANS_FILE, replace)
+        try:
+            self._spans = _CycleFile(directory / SPANS_FILE, replace)
+        except RecordingError:
+            self._lines.close()
+            raise
 
     def write(self, cycle: Cycle) -> int:
         """Write a cycle; return how many lines of the files it is."""

@@ -151,12 +151,12 @@ class SimulationPlan:
             (self.every_ms >= 1, f"cycle is {self.every_ms} ms", "at least 1 ms"),
             (
                 self.episode_ms >= LEAST_CYCLES_OF_AN_EPISODE * self.every_ms
-                and self.episode_ms % self.every_ms == 0,
+                and self.episode_ms % max(self.every_ms, 1) == 0,
                 f"episode is {self.episode_ms} ms",
                 f"a multiple of the cycle, {self.every_ms} ms, at least {LEAST_CYCLES_OF_AN_EPISODE} of them",
             ),
             (
-                self.start_ms >= 0 and self.start_ms % self.every_ms == 0,
+                self.start_ms >= 0 and self.start_ms % max(self.every_ms, 1) == 0,
                 f"start is {self.start_ms} ms since the epoch",
                 f"a multiple of the cycle, {self.every_ms} ms, not before the epoch",
             ),

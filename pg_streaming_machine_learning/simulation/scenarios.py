@@ -56,7 +56,7 @@ class EpisodePlanner:
     faults of single hosts and a new version; the second has faults and a change of traffic; the third a wave
     of load. If only one of faults and waves is asked for, it has every episode.
 
-    A cause is as large as it takes for the noiseless latency to reach 1.5 to 3 times the objective at the
+    A cause is as large as it takes for the noiseless latency to reach 2 to 4 times the objective at the
     load at the time of its full size; when the latency crosses the objective is left to the model.
     """
 
@@ -204,7 +204,7 @@ class EpisodePlanner:
         return happenings
 
     def _target_ms(self, random: np.random.Generator, count: int) -> Floats:
-        return np.asarray(self._plan.objective_ms * random.uniform(1.5, 3, count))
+        return np.asarray(self._plan.objective_ms * random.uniform(2, 4, count))
 
     def _sized(
         self, drawn: Iterable[Happening], more_memory: Floats, random: np.random.Generator

@@ -23,9 +23,9 @@ from pg_streaming_machine_learning.simulation.truth import Truth, TruthRow
 
 __all__ = ["Cycle", "Simulation"]
 
-_MEMORY_OF_NOISE_MS = 120_000
-_NOISE_OF_HOST = 0.06
-_NOISE_OF_SERVICE = 0.04
+_MEMORY_OF_NOISE_MS = 60_000
+_NOISE_OF_HOST = 0.05
+_NOISE_OF_SERVICE = 0.03
 _LEAST_LIVE = 0.75
 
 
@@ -165,7 +165,7 @@ class Simulation:
         return np.asarray((self._traffic.load(at_ms) * each)[service_of])
 
     def _noise(self) -> Floats:
-        """Return the factor of each host's load: noise of hosts and services, remembered for minutes."""
+        """Return the factor of each host's load: noise of hosts and services, remembered for a minute."""
         random = chance(self.plan.seed, Part.LOAD, self._number)
         kept = math.exp(-self.plan.every_ms / _MEMORY_OF_NOISE_MS)
         new = math.sqrt(1 - kept**2)
