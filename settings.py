@@ -5,13 +5,45 @@ Every value can be overridden by an environment variable of the same name, for e
 Types and ranges are in docs/settings.md.
 """
 
+from pg_streaming_machine_learning.sources import nagios_rule, telegraf_built_in
+
 # Kafka, and the Schema Registry that knows the writers' schemas.
 KAFKA_BOOTSTRAP_SERVER = "kafka://localhost:9092"
 SCHEMA_REGISTRY_URL = "http://localhost:8081"
 
-# Windows in, with a label; and, if there are any, windows without.
+# Topics that are read if their source is among SOURCES, and written if what they hold is among PUBLISH.
 INPUT_TOPIC = "pg-streaming-labeled-data"
-FEATURES_TOPIC = ""
+FEATURES_TOPIC = "pg-streaming-features"
+TARGETS_TOPIC = "pg-streaming-targets"
+SYSTEM_TRACES_TOPIC = "pg-traces-system"
+TELEGRAF_TOPIC = "pg-traces-telegraf"
+NAGIOS_TOPIC = "pg-traces-nagios"
+ZIPKIN_TOPIC = "pg-traces-software"
+
+# What is read: some of labeled-data, features, targets, system-traces, telegraf, nagios and zipkin.
+SOURCES = ("labeled-data",)
+
+# What others can read on the way to the predictions: system-traces, features, targets, labeled-data.
+PUBLISH = ()
+
+# What is read of Telegraf's measurements, which devices are not (a pattern of their whole name: partitions,
+# virtual ones), and the unit of the timestamps.
+TELEGRAF_MAPPING = tuple(telegraf_built_in.BUILT_IN_MAPPING)
+TELEGRAF_DEVICES_LEFT_OUT = telegraf_built_in.DEVICES_LEFT_OUT
+TELEGRAF_PRECISION = "ns"
+
+# What is read of the states of Nagios' services.
+NAGIOS_SERVICES = dict(nagios_rule.NAGIOS_SERVICES)
+
+# What in a span names its host, which kinds of spans count, and what spans call a host → its name in metrics.
+ZIPKIN_HOST_FROM = "remote.ipv4"
+ZIPKIN_KINDS = ("SERVER", "none")
+HOST_ALIASES: dict[str, str] = {}
+
+# What is slow: a file (docs/objectives.md); a span above a second without one. And what a window is without
+# any span: "0" if that is as good as fast, "none" if nobody knows.
+OBJECTIVES = ""
+LABEL_WITHOUT_SPANS = "none"
 
 # Our own topics.
 LOG_TOPIC = "pg-streaming-samples"

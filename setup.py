@@ -60,6 +60,7 @@ setup(
         "python-schema-registry-client>=2.6.1,<3",
         "fastavro>=1.12.2,<2",
         "simple-settings>=1.2.0,<2",
+        'tomli>=2.0,<3; python_version < "3.11"',
         "confluent-kafka>=2.16.1,<3",
         "aiohttp>=3.12,<4",
         "click>=8.1,<9",

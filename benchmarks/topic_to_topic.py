@@ -27,7 +27,8 @@ from pg_streaming_machine_learning.demo.broker import EmbeddedBroker
 from pg_streaming_machine_learning.demo.registry import DemoRegistry
 from pg_streaming_machine_learning.demo.revisions import GRID, RecordedWindows
 from pg_streaming_machine_learning.records.update import WindowUpdate
-from pg_streaming_machine_learning.sources import create_sources
+from pg_streaming_machine_learning.sources import SourceOptions, create_sources
+from pg_streaming_machine_learning.sources.limits import Limits
 from pg_streaming_machine_learning.sources.source import read_whole
 from pg_streaming_machine_learning.wire.registry import Registry
 
@@ -79,13 +80,16 @@ async def time_loop(scene: Scene, sent: Sent) -> float:
     """Return the seconds a plain loop needs to read, decode, and write a record for each window."""
     topic = scene.topic("INPUT")
     source = create_sources(
-        ("labeled-data",),
-        Registry(scene.settings["SCHEMA_REGISTRY_URL"]),
-        topics={"labeled-data": topic},
-        hop_ms=GRID.hop_ms,
-        size_ms=GRID.size_ms,
-        max_ahead_ms=3_600_000,
-        max_record_bytes=1_048_576,
+        {"labeled-data": topic},
+        SourceOptions(
+            Registry(scene.settings["SCHEMA_REGISTRY_URL"]),
+            Limits(
+                hop_ms=GRID.hop_ms,
+                size_ms=GRID.size_ms,
+                max_ahead_ms=3_600_000,
+                max_record_bytes=1_048_576,
+            ),
+        ),
     )[topic]
     producer = Producer({"bootstrap.servers": scene.bootstrap, "linger.ms": 5})
     begin_s = time.monotonic()

@@ -38,7 +38,7 @@ def test_metrics_of_both_inputs_meet_in_one_sample(
     ]
     for window in windows:
         send_halves(here, features, window)
-    worker(here, FEATURES_TOPIC=features)
+    worker(here, SOURCES="labeled-data,features", FEATURES_TOPIC=features)
     topic = here.topic("PREDICTIONS")
     found = read_predictions(here.bootstrap, topic, here.registry_url, len(windows), PATIENCE_S)
     assert found == {each["id"]: each for each in expected_predictions(windows, ModelSpec())}

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pg_streaming_machine_learning import __version__
 from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.engine import Engine, EngineConfig
+from pg_streaming_machine_learning.errors import SettingsError
+from pg_streaming_machine_learning.labels.objective_file import read_objectives
+from pg_streaming_machine_learning.labels.objectives import Objectives
 from pg_streaming_machine_learning.learning.models import ModelSpec
 from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
-from pg_streaming_machine_learning.sources import Source, create_sources
+from pg_streaming_machine_learning.sources import Source, SourceOptions, create_sources
+from pg_streaming_machine_learning.sources.host_aliases import HostAliases
+from pg_streaming_machine_learning.sources.limits import Limits
+from pg_streaming_machine_learning.sources.nagios_rule import nagios_rules
+from pg_streaming_machine_learning.sources.telegraf_mapping import TelegrafMapping
+from pg_streaming_machine_learning.sources.zipkin import ZipkinOptions
 from pg_streaming_machine_learning.state.signing import Signer, key_file, load_key
 from pg_streaming_machine_learning.streams.agents import batch_agent, forever
 from pg_streaming_machine_learning.streams.application import Application, BatchSchema
@@ -49,7 +58,30 @@ def engine_config(settings: Settings) -> EngineConfig:
         warm_up_samples=settings.warm_up_samples,
         decision_threshold=settings.decision_threshold,
         host_as_feature=settings.host_as_feature,
+        objectives=_objectives(settings.objectives),
+        label_without_spans=None if settings.label_without_spans == "none" else 0,
     )
+
+
+def _objectives(name: str) -> Objectives:
+    """Return what counts as slow, from a file if one is named.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read, or something in it is wrong.
+    """
+    if not name:
+        return Objectives.default()
+    try:
+        text = Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"OBJECTIVES is {name!r}, which cannot be read ({error.strerror}), expected a file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"OBJECTIVES is {name!r}, which is not UTF-8, expected a text file") from error
+    return read_objectives(text, name)
 
 
 def create_app(settings: Settings) -> Application:
@@ -85,15 +117,25 @@ def create_app(settings: Settings) -> Application:
 
 
 def _sources(settings: Settings, registry: Registry) -> dict[str, Source]:
-    return create_sources(
-        settings.input_topics,
-        registry,
-        topics=settings.input_topics,
-        hop_ms=settings.window_hop_s * 1000,
+    limits = Limits(
         size_ms=settings.window_size_s * 1000,
+        hop_ms=settings.window_hop_s * 1000,
         max_ahead_ms=settings.max_ahead_s * 1000,
         max_record_bytes=settings.max_record_bytes,
     )
+    options = SourceOptions(
+        registry,
+        limits,
+        TelegrafMapping.from_json(settings.telegraf_mapping, settings.telegraf_devices_left_out),
+        settings.telegraf_precision,
+        nagios_rules(settings.nagios_services),
+        ZipkinOptions(
+            settings.zipkin_host_from,
+            tuple("" if kind == "none" else kind for kind in settings.zipkin_kinds),
+            HostAliases(settings.host_aliases),
+        ),
+    )
+    return create_sources(settings.input_topics, options)
 
 
 def _look_before_start(app: Application, settings: Settings, registry: Registry, owners: KafkaOwners) -> None:

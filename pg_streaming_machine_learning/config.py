@@ -11,7 +11,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -19,8 +19,24 @@ from urllib.parse import urlsplit
 from simple_settings.core import LazySettings
 
 from pg_streaming_machine_learning.errors import SettingsError
+from pg_streaming_machine_learning.sources.nagios_rule import NAGIOS_SERVICES
+from pg_streaming_machine_learning.sources.telegraf_built_in import BUILT_IN_MAPPING, DEVICES_LEFT_OUT
 
 __all__ = ["Settings", "setting_names"]
+
+SOURCE_TOPICS: Mapping[str, str] = {
+    "labeled-data": "INPUT_TOPIC",
+    "features": "FEATURES_TOPIC",
+    "targets": "TARGETS_TOPIC",
+    "system-traces": "SYSTEM_TRACES_TOPIC",
+    "telegraf": "TELEGRAF_TOPIC",
+    "nagios": "NAGIOS_TOPIC",
+    "zipkin": "ZIPKIN_TOPIC",
+}
+"""The setting that names the topic of each source."""
+
+PUBLISHED = ("system-traces", "features", "targets", "labeled-data")
+"""What can be published, besides predictions and dead letters; the topics are those of the sources."""
 
 SETTINGS_MODULE = "settings"
 """What `SIMPLE_SETTINGS` names where it is not set."""
@@ -29,6 +45,7 @@ _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _BROKER = re.compile(r"(?:kafka://)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 _GREATEST_PORT = 65_535
 _NEARLY = 0.87
+_LONG = 200
 _SHORT = 5
 _SHORTEST_KEY = 16
 _NEARLY_IF_SHORT = 0.9
@@ -57,10 +74,6 @@ def _topic(value: object) -> str:
     if not isinstance(value, str) or not _TOPIC.fullmatch(value) or value in (".", ".."):
         raise ValueError
     return value
-
-
-def _topic_or_nothing(value: object) -> str:
-    return "" if value in ("", None) else _topic(value)
 
 
 def _brokers(value: object) -> str:
@@ -130,6 +143,57 @@ def _json_object(value: object) -> Mapping[str, Any]:
     return dict(found)
 
 
+def _json_list(value: object) -> tuple[Any, ...]:
+    found = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(found, list | tuple):
+        raise ValueError
+    json.dumps(found)
+    return tuple(found)
+
+
+def _names(known: Collection[str], *, at_least_one: bool) -> _Parse:
+    """Read names separated by commas, each known and given once."""
+
+    def parse(value: object) -> tuple[str, ...]:
+        if isinstance(value, str):
+            value = [name.strip() for name in value.split(",")] if value.strip() else []
+        if not isinstance(value, list | tuple) or len(set(value)) != len(value):
+            raise ValueError
+        if (at_least_one and not value) or not all(name in known for name in value):
+            raise ValueError
+        return tuple(value)
+
+    return parse
+
+
+def _one_of(*known: str) -> _Parse:
+    def parse(value: object) -> str:
+        if str(value) not in known:
+            raise ValueError
+        return str(value)
+
+    return parse
+
+
+def _pattern(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError from error
+    return value
+
+
+def _path_or_nothing(value: object) -> str:
+    return "" if value in ("", None) else _text(value)
+
+
+def _some_of(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"some of {', '.join(most)} and {last}, separated by commas"
+
+
 def _setting(default: _Value, parse: _Parse, expected: str) -> _Value:
     """Declare a setting: its default, what reads it, and what to tell who got it wrong."""
     declared: _Value = field(default=default, metadata={"parse": parse, "expected": expected})
@@ -148,7 +212,43 @@ class Settings:
     )
     schema_registry_url: str = _setting("http://localhost:8081", _http_url, "http://host:port")
     input_topic: str = _setting("pg-streaming-labeled-data", _topic, "the name of a topic")
-    features_topic: str = _setting("", _topic_or_nothing, "the name of a topic, or nothing")
+    features_topic: str = _setting("pg-streaming-features", _topic, "the name of a topic")
+    targets_topic: str = _setting("pg-streaming-targets", _topic, "the name of a topic")
+    system_traces_topic: str = _setting("pg-traces-system", _topic, "the name of a topic")
+    telegraf_topic: str = _setting("pg-traces-telegraf", _topic, "the name of a topic")
+    nagios_topic: str = _setting("pg-traces-nagios", _topic, "the name of a topic")
+    zipkin_topic: str = _setting("pg-traces-software", _topic, "the name of a topic")
+    sources: tuple[str, ...] = _setting(
+        ("labeled-data",), _names(SOURCE_TOPICS, at_least_one=True), _some_of(SOURCE_TOPICS)
+    )
+    publish: tuple[str, ...] = _setting(
+        (), _names(PUBLISHED, at_least_one=False), f"{_some_of(PUBLISHED)}, or nothing"
+    )
+    telegraf_mapping: tuple[Any, ...] = field(
+        default_factory=lambda: tuple(BUILT_IN_MAPPING),
+        metadata={"parse": _json_list, "expected": "a JSON list of objects"},
+    )
+    telegraf_devices_left_out: str = _setting(DEVICES_LEFT_OUT, _pattern, "a regular expression, or nothing")
+    telegraf_precision: str = _setting("ns", _one_of("ns", "us", "ms", "s"), "ns, us, ms or s")
+    nagios_services: Mapping[str, Any] = field(
+        default_factory=lambda: dict(NAGIOS_SERVICES),
+        metadata={"parse": _json_object, "expected": "a JSON object"},
+    )
+    zipkin_host_from: str = _setting(
+        "remote.ipv4",
+        _text,
+        "remote.ipv4, remote.service, local.ipv4, local.service, or tag: and the name of a tag",
+    )
+    zipkin_kinds: tuple[str, ...] = _setting(
+        ("SERVER", "none"),
+        _names(("SERVER", "CLIENT", "PRODUCER", "CONSUMER", "none"), at_least_one=True),
+        "some of SERVER, CLIENT, PRODUCER, CONSUMER and none, separated by commas",
+    )
+    host_aliases: Mapping[str, Any] = field(
+        default_factory=dict, metadata={"parse": _json_object, "expected": "a JSON object"}
+    )
+    objectives: str = _setting("", _path_or_nothing, "the name of a file, or nothing")
+    label_without_spans: str = _setting("none", _one_of("none", "0"), "none or 0")
     log_topic: str = _setting("pg-streaming-samples", _topic, "the name of a topic")
     predictions_topic: str = _setting("pg-streaming-predictions", _topic, "the name of a topic")
     dead_letters_topic: str = _setting("pg-streaming-dead-letters", _topic, "the name of a topic")
@@ -196,13 +296,18 @@ class Settings:
                 f"WINDOW_HOP_S is {self.window_hop_s}, expected at most WINDOW_SIZE_S, {self.window_size_s}: "
                 "time between windows would be lost"
             )
+        both = [name for name in self.sources if name in self.publish]
+        if both:
+            raise SettingsError(
+                f"{both[0]} is in SOURCES and in PUBLISH, expected in one of them: "
+                "what is published would be read again"
+            )
         names: dict[str, str] = {}
         for name in _TOPICS:
             topic = getattr(self, name.lower())
             if topic in names:
                 raise SettingsError(f"{name} is {topic!r}, expected another topic than {names[topic]}")
-            if topic:
-                names[topic] = name
+            names[topic] = name
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -240,8 +345,12 @@ class Settings:
     @property
     def input_topics(self) -> dict[str, str]:
         """Topic of each source that is switched on, by the source's name."""
-        topics = {"labeled-data": self.input_topic, "features": self.features_topic}
-        return {source: topic for source, topic in topics.items() if topic}
+        return {name: getattr(self, SOURCE_TOPICS[name].lower()) for name in self.sources}
+
+    @property
+    def published_topics(self) -> dict[str, str]:
+        """Topic of what is published, besides predictions and dead letters, by its name."""
+        return {name: getattr(self, SOURCE_TOPICS[name].lower()) for name in self.publish}
 
     def describe(self) -> list[str]:
         """Return ``NAME=value`` for every setting, passwords left out.
@@ -251,20 +360,27 @@ class Settings:
         >>> Settings(schema_registry_url="http://me:secret@host:8081").describe()[1]
         'SCHEMA_REGISTRY_URL=http://***@host:8081'
         """
-        return [
-            f"{_name(one)}={_shown(getattr(self, one.name), is_secret=not one.repr)}" for one in fields(self)
-        ]
+        return [f"{_name(one)}={self._shown(one)}" for one in fields(self)]
+
+    def _shown(self, one: Field[Any]) -> str:
+        """Return a setting's value for people; a long default is not shown again at each start."""
+        value = getattr(self, one.name)
+        shown = _shown(value, is_secret=not one.repr)
+        is_default = value == getattr(_DEFAULTS, one.name)
+        return "its default" if is_default and len(shown) > _LONG else shown
 
 
 _TOPICS = (
-    "INPUT_TOPIC",
-    "FEATURES_TOPIC",
+    *SOURCE_TOPICS.values(),
     "LOG_TOPIC",
     "PREDICTIONS_TOPIC",
     "DEAD_LETTERS_TOPIC",
     "STATE_TOPIC",
     "PROGRESS_TOPIC",
 )
+
+
+_DEFAULTS = Settings()
 
 
 def setting_names() -> list[str]:
@@ -279,7 +395,9 @@ def _name(one: Field[Any]) -> str:
 def _shown(value: object, *, is_secret: bool = False) -> str:
     if is_secret:
         return "***" if value else ""
-    text = json.dumps(value) if isinstance(value, Mapping | bool) else str(value)
+    if isinstance(value, tuple) and all(isinstance(each, str) for each in value):
+        return ",".join(value)
+    text = json.dumps(value) if isinstance(value, Mapping | bool | tuple) else str(value)
     return re.sub(r"//[^/@\s]*@", "//***@", text)
 
 

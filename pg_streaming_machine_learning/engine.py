@@ -6,8 +6,8 @@ on a fresh engine as on one that was restored on the way.
 
 ::
 
-    WindowUpdate → seen before? → its window closed? → store
-    ProgressMark → watermark → closed windows, by end and host → sample → predict → score → learn
+    an update → seen before? → its windows closed? → open windows
+    ProgressMark → watermark → closed windows, by end and host → label → sample → predict → score → learn
 """
 
 from __future__ import annotations
@@ -21,18 +21,24 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.labels.objectives import Objectives
+from pg_streaming_machine_learning.labels.rank import label_of
 from pg_streaming_machine_learning.learning.evaluation import MODEL, Evaluation
 from pg_streaming_machine_learning.learning.learner import Learner
 from pg_streaming_machine_learning.learning.models import ModelSpec
 from pg_streaming_machine_learning.learning.sample import create_sample
-from pg_streaming_machine_learning.records.prediction import LateUpdate, Prediction, Sample
+from pg_streaming_machine_learning.records.prediction import Concluded, Effect, Prediction, Sample
 from pg_streaming_machine_learning.records.snapshot import pack, read_state, unpack, write_state
-from pg_streaming_machine_learning.records.update import LogRecord, Metric, ProgressMark, WindowUpdate
+from pg_streaming_machine_learning.records.update import LogRecord, Metric, ProgressMark, Update
+from pg_streaming_machine_learning.windows.duration_summary import summarize_durations
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
+from pg_streaming_machine_learning.windows.open_windows import Late, OpenWindows
 from pg_streaming_machine_learning.windows.places import SeenPlaces
-from pg_streaming_machine_learning.windows.store import ClosedWindow, WindowStore
+from pg_streaming_machine_learning.windows.store import ClosedWindow
+from pg_streaming_machine_learning.windows.strangers import Strangers
 from pg_streaming_machine_learning.windows.watermark import WatermarkTracker
 
 __all__ = ["Engine", "EngineConfig", "EngineCounts"]
@@ -64,6 +70,10 @@ class EngineConfig:
         Whether the host's name is a feature.
     evaluation_window : int
         How many of the last labeled samples count as recent.
+    objectives : Objectives
+        Which durations are too long.
+    label_without_spans : int or None
+        Label of a window that has neither a label nor a duration.
     """
 
     inputs: tuple[str, ...]
@@ -77,6 +87,8 @@ class EngineConfig:
     decision_threshold: float = 0.5
     host_as_feature: bool = False
     evaluation_window: int = 1000
+    objectives: Objectives = field(default_factory=Objectives.default)
+    label_without_spans: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +98,12 @@ class EngineCounts:
     Parameters
     ----------
     updates, repeated, late : int
-        Updates read; of these, repeated by a router and dropped; come after their window had closed.
+        Updates read; of these, repeated by a router and dropped; and how many revisions, labels, readings and
+        durations came after their last window had closed.
     windows_closed, predictions, learned : int
         Windows closed (of a host), predictions made, labeled samples learned.
+    strange_spans : int
+        Durations of hosts that no metric is known of.
     """
 
     updates: int = 0
@@ -97,6 +112,7 @@ class EngineCounts:
     windows_closed: int = 0
     predictions: int = 0
     learned: int = 0
+    strange_spans: int = 0
 
 
 class Engine:
@@ -123,7 +139,8 @@ class Engine:
         self.config = config
         self.evaluation = Evaluation(config.evaluation_window)
         self._watermark = WatermarkTracker(config.inputs, config.idle_after_ms, closing_delay_ms)
-        self._store = WindowStore(windows, config.grace_ms)
+        self._windows = OpenWindows(windows, config.grace_ms)
+        self._strangers = Strangers(config.hop_ms)
         self._places = SeenPlaces()
         self._learner = Learner(
             config.model, config.seed, config.warm_up_samples, config.decision_threshold, generation
@@ -131,8 +148,8 @@ class Engine:
         self._chain = bytes(32)
         self._probe: dict[str, float | str] = {}
         self.generation = generation
-        self._updates = self._repeated = self._late = self._closed = 0
-        self._late_updates: deque[LateUpdate] = deque(maxlen=_MOST_LATE)
+        self._updates = self._repeated = self._late = self._closed = self._predicted = 0
+        self._late_updates: deque[Late] = deque(maxlen=_MOST_LATE)
 
     @property
     def watermark_ms(self) -> int | None:
@@ -142,13 +159,20 @@ class Engine:
     @property
     def open_windows(self) -> int:
         """Number of windows, of all hosts, that wait to be closed."""
-        return len(self._store)
+        return len(self._windows)
 
     @property
     def counts(self) -> EngineCounts:
         """What was done so far."""
-        learned = self._learner.samples_learned
-        return EngineCounts(self._updates, self._repeated, self._late, self._closed, self._closed, learned)
+        return EngineCounts(
+            self._updates,
+            self._repeated,
+            self._late,
+            self._closed,
+            self._predicted,
+            self._learner.samples_learned,
+            self._strangers.spans,
+        )
 
     def process(self, records: Iterable[LogRecord]) -> list[Prediction]:
         """Return the predictions some records lead to, in order.
@@ -158,16 +182,18 @@ class Engine:
         WindowError
             If an update is of a window that is not on the grid: the log was written with another hop.
         """
-        return [prediction for prediction in self.steps(records) if prediction is not None]
+        concluded = [effect for effect in self.steps(records) if isinstance(effect, Concluded)]
+        return [each.prediction for each in concluded if each.prediction is not None]
 
-    def steps(self, records: Iterable[LogRecord]) -> Iterator[Prediction | None]:
+    def steps(self, records: Iterable[LogRecord]) -> Iterator[Effect | None]:
         """Do the work of `process` a small piece at a time.
 
         Yields
         ------
-        Prediction or None
-            A prediction, or None after a piece of work without one, so that a caller may let others run. A
-            piece takes milliseconds: one record read, or one window closed, predicted and learned.
+        Effect or None
+            What some work led to, or None after a piece of work that led to nothing, so that a caller may let
+            others run. A piece takes milliseconds: one record read, or one window closed, predicted and
+            learned.
 
         Notes
         -----
@@ -181,43 +207,59 @@ class Engine:
                 self._take(record)
             yield None
 
-    def take_late(self) -> list[LateUpdate]:
-        """Return the late updates since the last call, the last 1000 at most; `counts` has them all."""
+    def take_late(self) -> list[Late]:
+        """Return what came too late since the last call, the last 1000 at most; `counts` has them all."""
         taken = list(self._late_updates)
         self._late_updates.clear()
         return taken
 
-    def _take(self, update: WindowUpdate) -> None:
+    def take_strangers(self) -> list[str]:
+        """Return the hosts with durations and no metrics that were not returned before, sorted."""
+        return self._strangers.take()
+
+    def _take(self, update: Update) -> None:
         """Store an update, unless it came before or came too late."""
         self._updates += 1
         if not self._places.is_new(update.place):
             self._repeated += 1
             return
-        late_ms = self._store.late_ms(update.window_start_ms, self.watermark_ms)
-        if late_ms is None:
-            self._store.add(update)
-            return
-        self._late += 1
-        self._late_updates.append(LateUpdate(update.host, update.metric, update.window_start_ms, late_ms))
+        late = self._windows.add(update, self.watermark_ms)
+        self._late += sum(each.count for each in late)
+        self._late_updates.extend(late)
 
-    def _advance(self, mark: ProgressMark) -> Iterator[Prediction]:
+    def _advance(self, mark: ProgressMark) -> Iterator[Effect]:
         """Move the watermark, and close what it has passed."""
         if self._watermark.update(mark) and self.watermark_ms is not None:
-            for closed in self._store.close(self.watermark_ms):
+            for closed in self._windows.close(self.watermark_ms):
                 yield self._conclude(closed)
 
-    def _conclude(self, closed: ClosedWindow) -> Prediction:
-        """Predict a closed window, score the prediction, learn the label."""
-        sample = create_sample(*closed, host_as_feature=self.config.host_as_feature)
+    def _conclude(self, closed: ClosedWindow) -> Concluded:
+        """Make a sample of a closed window; predict it, score the prediction, learn the label."""
+        durations_us = [duration.duration_us for duration in closed.durations]
+        sample = create_sample(
+            closed.host,
+            closed.window,
+            closed.revisions,
+            label_of(closed, self.config.objectives, self.config.label_without_spans),
+            summarize_durations(durations_us) if durations_us else None,
+            host_as_feature=self.config.host_as_feature,
+        )
+        self._closed += 1
+        self._strangers.note(closed)
+        prediction = self._predict(sample) if sample.metrics else None
+        self._chain = hashlib.sha256(self._chain + _essence(sample, prediction)).digest()
+        return Concluded(sample, prediction)
+
+    def _predict(self, sample: Sample) -> Prediction:
+        """Predict a sample, score the prediction, learn the label."""
         prediction = self._learner.predict(sample)
         if sample.label is not None:
             self.evaluation.score(
                 sample.host, sample.label, prediction.predicted_class, prediction.probability
             )
             self._learner.learn(sample)
-        self._closed += 1
+        self._predicted += 1
         self._probe = dict(sample.features)
-        self._chain = hashlib.sha256(self._chain + _essence(sample, prediction)).digest()
         return prediction
 
     def fingerprint(self) -> str:
@@ -226,7 +268,7 @@ class Engine:
         They are of every sample and its prediction so far (but for the release that predicted it), of what
         has been read, and of what the model says now about the last sample. It takes one prediction.
         """
-        state = [self._watermark.snapshot(), self._places.snapshot(), struct.pack(">q", len(self._store))]
+        state = [self._watermark.snapshot(), self._places.snapshot(), struct.pack(">q", self.open_windows)]
         counts = struct.pack(">4q", self._updates, self._repeated, self._late, self._closed)
         opinion = struct.pack(">d", self._learner.probability(self._probe))
         return hashlib.sha256(b"".join([self._chain, *state, counts, opinion])).hexdigest()[:32]
@@ -277,21 +319,21 @@ class Engine:
         SnapshotError
             If the model has parts that no snapshot may hold.
         """
-        counts = [self._updates, self._repeated, self._late, self._closed]
-        late = [dataclasses.astuple(update) for update in self._late_updates]
+        counts = [self._updates, self._repeated, self._late, self._closed, self._predicted]
         own = {
             "config": self._settings(),
             "counts": counts,
-            "late": late,
+            "late": [dataclasses.astuple(each) for each in self._late_updates],
             "generation": self.generation,
             "chain": self._chain.hex(),
             "probe": list(self._probe.items()),
         }
         return pack(
             {
-                "engine": write_state("engine", 2, own),
+                "engine": write_state("engine", 3, own),
                 "watermark": self._watermark.snapshot(),
-                "store": self._store.snapshot(),
+                **self._windows.snapshot(),
+                "strangers": self._strangers.snapshot(),
                 "places": self._places.snapshot(),
                 "learner": self._learner.snapshot(),
                 "evaluation": self.evaluation.snapshot(),
@@ -310,27 +352,34 @@ class Engine:
             parts = unpack(data)
             self._restore_own(parts["engine"])
             self._watermark.restore(parts["watermark"])
-            self._store.restore(parts["store"])
+            self._windows.restore(parts)
+            if "strangers" in parts:  # not before durations were known
+                self._strangers.restore(parts["strangers"])
             self._places.restore(parts["places"])
             self._learner.restore(parts["learner"])
             self.evaluation.restore(parts["evaluation"])
 
     def _restore_own(self, data: bytes) -> None:
         """Take on what belongs to no part."""
-        state = read_state("engine", 2, data)
+        state = _own_state(data)
         if state["config"] != self._settings():
             raise SnapshotError("snapshot is of an engine with other settings")
         self.begin_generation(state["generation"])
         self._chain = bytes.fromhex(state["chain"])
         self._probe = dict(state["probe"])
-        self._updates, self._repeated, self._late, self._closed = state["counts"]
+        self._updates, self._repeated, self._late, self._closed, self._predicted = state["counts"]
         self._late_updates.clear()
-        for host, metric, window_start_ms, late_ms in state["late"]:
-            self._late_updates.append(LateUpdate(host, Metric(*metric), window_start_ms, late_ms))
+        for host, metric, *more in state["late"]:
+            self._late_updates.append(Late(host, None if metric is None else Metric(*metric), *more))
 
     def _settings(self) -> str:
         """Return the configuration as text, the same for the same configuration."""
-        return json.dumps(dataclasses.asdict(self.config), sort_keys=True, default=repr)
+        told = {one.name: getattr(self.config, one.name) for one in dataclasses.fields(self.config)}
+        told |= {
+            "model": dataclasses.asdict(self.config.model),
+            "objectives": self.config.objectives.describe(),
+        }
+        return json.dumps(told, sort_keys=True, default=repr)
 
 
 @contextmanager
@@ -346,17 +395,29 @@ def _telling_what_is_missing() -> Iterator[None]:
         raise SnapshotError(f"state of the engine is damaged: {type(error).__name__}: {error}") from error
 
 
-def _essence(sample: Sample, prediction: Prediction) -> bytes:
+def _essence(sample: Sample, prediction: Prediction | None) -> bytes:
     """Return what was predicted and of what, without the release that did it, as bytes."""
-    numbers = struct.pack(
-        ">4qdq",
-        sample.window.start_ms,
-        sample.window.end_ms,
-        -1 if sample.label is None else sample.label,
-        prediction.samples_learned,
-        prediction.probability,
-        prediction.predicted_class,
-    )
+    label = -1 if sample.label is None else sample.label
+    about = struct.pack(">3q", sample.window.start_ms, sample.window.end_ms, label)
+    if prediction is not None:
+        about += struct.pack(
+            ">qdq", prediction.samples_learned, prediction.probability, prediction.predicted_class
+        )
     # The repr of a float has all its bits, and a model that has seen little says the same of anything.
     metrics = [str(metric) for metric in sample.metrics]
-    return numbers + repr((sample.host, metrics, list(sample.features.items()))).encode()
+    durations = "" if sample.durations is None else repr(sample.durations)
+    return about + (repr((sample.host, metrics, list(sample.features.items()))) + durations).encode()
+
+
+def _own_state(data: bytes) -> Any:
+    """Return what belongs to no part, of this version or the one before, which knew windows alone."""
+    try:
+        return read_state("engine", 3, data)
+    except SnapshotError:
+        state = read_state("engine", 2, data)
+    config = json.loads(state["config"]) | {
+        "objectives": Objectives.default().describe(),
+        "label_without_spans": None,
+    }
+    counts = [*state["counts"], state["counts"][-1]]  # every window that closed was predicted
+    return state | {"config": json.dumps(config, sort_keys=True), "counts": counts}

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from pg_streaming_machine_learning.engine import Engine
+from pg_streaming_machine_learning.windows.open_windows import OpenWindows
 
 __all__ = ["object_digest", "part_digests", "state_digest"]
 
@@ -35,12 +36,9 @@ def part_digests(engine: Engine) -> dict[str, str]:
     parts: dict[str, Any] = {
         f"watermark{name}": value for name, value in vars(state.pop("_watermark")).items()
     }
-    store = vars(state.pop("_store")).copy()
-    hosts = store.pop("_hosts")
-    store["_starts"] = sorted(store["_starts"])
-    store["_open"] = sorted((start_ms, host) for start_ms in hosts for host in hosts[start_ms])
-    store["_revisions"] = [sorted(hosts[start_ms][host].items()) for start_ms, host in store["_open"]]
-    parts |= {f"store{name}": value for name, value in store.items()}
+    parts |= _open_windows(state.pop("_windows"))
+    strangers = state.pop("_strangers")
+    parts["strangers"] = (strangers.spans, sorted(strangers._known))
     parts |= {f"places{name}": value for name, value in vars(state.pop("_places")).items()}
     parts |= {f"learner{name}": value for name, value in vars(state.pop("_learner")).items()}
     parts |= {f"evaluation{name}": value for name, value in vars(state.pop("evaluation")).items()}
@@ -48,6 +46,37 @@ def part_digests(engine: Engine) -> dict[str, str]:
         parts[name] = sorted((key, _plain(value)) for key, value in parts[name].items())
     parts |= {f"engine.{name}": value for name, value in state.items()}
     return {name: object_digest(parts[name]) for name in sorted(parts)}
+
+
+def _open_windows(windows: OpenWindows) -> dict[str, Any]:
+    """Return the parts of the open windows, without what only saves time."""
+    store = vars(windows._windows).copy()
+    hosts = store.pop("_hosts")
+    store["_starts"] = sorted(store["_starts"])
+    store["_open"] = sorted((start_ms, host) for start_ms in hosts for host in hosts[start_ms])
+    store["_revisions"] = [sorted(hosts[start_ms][host].items()) for start_ms, host in store["_open"]]
+    parts = {f"store{name}": value for name, value in store.items()}
+    parts["readings"] = sorted(
+        (host, metric, series.topic, list(series.times_ms), list(series.values))
+        for host, metrics in windows._readings._hosts.items()
+        for metric, series in metrics.items()
+    )
+    parts["durations"] = sorted(
+        (
+            host,
+            [durations.services[place] for place in durations.of_service],
+            *map(list, (durations.starts_ms, durations.durations_us, durations.errors)),
+        )
+        for host, durations in windows._durations._hosts.items()
+    )
+    parts["forgotten"] = windows._rates._forgotten_ms
+    parts["labels"] = sorted(vars(windows._labels).items())
+    parts["rates"] = sorted(
+        (host, counter, counters.times_ms[place], counters.values[place])
+        for host, counters in windows._rates._hosts.items()
+        for counter, place in counters.places.items()
+    )
+    return parts
 
 
 def _plain(value: Any) -> Any:

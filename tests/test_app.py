@@ -77,9 +77,9 @@ def test_commits_wait_while_partitions_change_hands() -> None:
     assert not app.gate.is_open
 
 
-def test_the_features_input_is_there_when_it_has_a_topic() -> None:
+def test_every_source_is_an_input_with_an_agent() -> None:
     """Both inputs count for the watermark then."""
-    settings = Settings(features_topic="features")
+    settings = Settings(sources=("labeled-data", "features"), features_topic="features")
     assert sorted(create_app(settings).agents) == ["engine", "router-features", "router-labeled-data"]
     assert engine_config(settings).inputs == ("pg-streaming-labeled-data", "features")
 

@@ -201,9 +201,52 @@ def test_addresses_come_in_the_form_each_library_takes() -> None:
 
 
 def test_inputs_are_those_switched_on() -> None:
-    """The features input is off until it has a topic."""
+    """In the order they are named, each with the topic of its own setting."""
     assert Settings().input_topics == {"labeled-data": "pg-streaming-labeled-data"}
-    assert Settings(features_topic="features").input_topics["features"] == "features"
+    settings = Settings.load({"SOURCES": "telegraf, zipkin", "ZIPKIN_TOPIC": "spans"})
+    assert settings.input_topics == {"telegraf": "pg-traces-telegraf", "zipkin": "spans"}
+    assert Settings.load({"PUBLISH": ""}).published_topics == {}
+    published = Settings(publish=("features",), features_topic="here").published_topics
+    assert published == {"features": "here"}
+
+
+def test_what_is_read_is_not_published() -> None:
+    with pytest.raises(SettingsError, match=r"^features is in SOURCES and in PUBLISH, expected in one"):
+        Settings(sources=("labeled-data", "features"), publish=("targets", "features"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("SOURCES", "", "some of labeled-data, features, targets, .* and zipkin, separated by commas"),
+        ("SOURCES", "telegraph", "some of labeled-data"),
+        ("SOURCES", "zipkin,zipkin", "some of labeled-data"),
+        (
+            "PUBLISH",
+            "predictions",
+            "some of system-traces, .*, or nothing",
+        ),
+        ("TELEGRAF_MAPPING", "{}", "a JSON list of objects"),
+        ("TELEGRAF_MAPPING", "[", "a JSON list of objects"),
+        ("TELEGRAF_DEVICES_LEFT_OUT", "(", "a regular expression, or nothing"),
+        ("TELEGRAF_PRECISION", "m", "ns, us, ms or s"),
+        ("NAGIOS_SERVICES", "[]", "a JSON object"),
+        ("ZIPKIN_KINDS", "server", "some of SERVER, CLIENT, PRODUCER, CONSUMER and none"),
+        ("LABEL_WITHOUT_SPANS", "1", "none or 0"),
+    ],
+)
+def test_a_source_set_wrongly_is_an_error_that_says_what_is_right(
+    name: str, value: str, expected: str
+) -> None:
+    with pytest.raises(SettingsError, match=rf"^{name} is .*, expected {expected}"):
+        Settings.load({name: value})
+
+
+def test_a_long_default_is_not_shown_at_each_start() -> None:
+    lines = Settings().describe()
+    assert "TELEGRAF_MAPPING=its default" in lines
+    assert "SOURCES=labeled-data" in lines
+    assert 'TELEGRAF_MAPPING=[{"field": "x"}]' in Settings(telegraf_mapping=({"field": "x"},)).describe()
 
 
 def test_description_names_everything_and_no_password() -> None:
@@ -292,6 +335,10 @@ def test_document_has_every_setting_with_default_and_range() -> None:
 
 def shown(value: object) -> str:
     """Return a default as the document has it."""
-    if value == "":
+    if value in ("", ()):
         return "nothing"
+    if isinstance(value, tuple) and all(isinstance(each, str) for each in value):
+        return f"`{','.join(value)}`"
+    if len(str(value)) > 200:
+        return "the built-in one"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"

@@ -11,7 +11,7 @@ import pytest
 from pg_streaming_machine_learning.engine import Engine, EngineCounts
 from pg_streaming_machine_learning.errors import ModelError, SnapshotError, WindowError
 from pg_streaming_machine_learning.learning.models import ModelSpec, model_version
-from pg_streaming_machine_learning.records.prediction import LateUpdate
+from pg_streaming_machine_learning.records.prediction import Concluded
 from pg_streaming_machine_learning.records.snapshot import pack, unpack, write_state
 from pg_streaming_machine_learning.records.update import (
     InputPartition,
@@ -22,6 +22,7 @@ from pg_streaming_machine_learning.records.update import (
     WindowUpdate,
 )
 from pg_streaming_machine_learning.records.window import Window
+from pg_streaming_machine_learning.windows.open_windows import Late
 from tests.logs import CPU, GRACE_MS, HOP_MS, MEMORY, SIZE_MS, TOPIC, config, fleet, merged
 from tests.state_digest import part_digests
 
@@ -111,7 +112,7 @@ def test_a_late_update_is_counted_and_told_but_not_used(inputs: Inputs) -> None:
     records: list[LogRecord] = [inputs.update(label=0), inputs.mark(CLOSING_MS + 7), inputs.update(label=1)]
     assert len(engine.process([*records, inputs.mark(CLOSING_MS + 20)])) == 1
     assert engine.counts == EngineCounts(2, 0, 1, 1, 1, 1)
-    assert engine.take_late() == [LateUpdate("web", CPU, 0, 7)]
+    assert engine.take_late() == [Late("web", CPU, 0, 7)]
     assert engine.take_late() == []
 
 
@@ -164,7 +165,11 @@ def test_one_mark_that_closes_many_windows_is_worked_off_step_by_step(inputs: In
     engine.process([inputs.update(f"host {n:03}") for n in range(200)])
     steps = engine.steps([inputs.mark(CLOSING_MS)])
     first = list(islice(steps, 3))
-    assert [each and each.host for each in first] == ["host 000", "host 001", "host 002"]
+    assert [isinstance(each, Concluded) and each.sample.host for each in first] == [
+        "host 000",
+        "host 001",
+        "host 002",
+    ]
     assert engine.open_windows == 197
     assert len([each for each in steps if each is not None]) == 197
 
@@ -198,7 +203,7 @@ def test_late_updates_not_taken_yet_survive_a_snapshot(inputs: Inputs) -> None:
     engine.process([inputs.update(), inputs.mark(CLOSING_MS), inputs.update(metric=MEMORY)])
     restored.restore(engine.snapshot())
     assert restored.counts == engine.counts
-    assert restored.take_late() == [LateUpdate("web", MEMORY, 0, 0)]
+    assert restored.take_late() == [Late("web", MEMORY, 0, 0)]
 
 
 def test_a_snapshot_of_other_settings_is_refused() -> None:
@@ -214,7 +219,7 @@ PARTS = ["engine", "watermark", "store", "places", "learner", "evaluation"]
 def test_a_snapshot_without_one_of_its_parts_is_refused(part: str) -> None:
     parts = unpack(Engine(config()).snapshot())
     del parts[part]
-    with pytest.raises(SnapshotError, match=f"snapshot has no part '{part}', expected those of an engine"):
+    with pytest.raises(SnapshotError, match=f"snapshot has no part '{part}', expected"):
         Engine(config()).restore(pack(parts))
 
 

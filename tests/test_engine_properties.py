@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.learning.models import ModelSpec
-from pg_streaming_machine_learning.records.update import LogRecord, WindowUpdate
+from pg_streaming_machine_learning.records.update import LogRecord, ProgressMark, WindowUpdate
 from tests import nezha
 from tests.logs import HOP_MS, SMALL_FOREST, config, fleet, merged
 from tests.oracle import as_read, expected_predictions
@@ -170,12 +170,14 @@ def test_who_adopts_a_model_goes_on_as_its_teacher_does(
     assert {name for name in one if one[name] != other[name]} == {
         "engine._chain",
         "engine._closed",
+        "engine._predicted",
         "engine._updates",
     }
 
 
 def _later(record: LogRecord) -> LogRecord:
     """Return a record as it would come after all of another fleet's."""
+    assert isinstance(record, (WindowUpdate, ProgressMark))
     if isinstance(record, WindowUpdate):
         place = dataclasses.replace(record.place, offset=record.place.offset + 10**6)
         return dataclasses.replace(record, place=place, window_start_ms=record.window_start_ms + LATER_MS)

@@ -20,7 +20,8 @@ from pg_streaming_machine_learning.learning.models import ModelSpec
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetric, TraceUnit
 from pg_streaming_machine_learning.records.update import SourcePlace, WindowUpdate
-from pg_streaming_machine_learning.sources import create_sources
+from pg_streaming_machine_learning.sources import SourceOptions, create_sources
+from pg_streaming_machine_learning.sources.limits import Limits
 from pg_streaming_machine_learning.sources.source import read_whole
 from pg_streaming_machine_learning.wire.codec import AvroEncoder
 from pg_streaming_machine_learning.wire.prediction import BottleneckPrediction, TracedMetric
@@ -107,12 +108,15 @@ async def _read(records: Iterable[InputRecord], settings: Settings, truth: Truth
     """Note what the records of a partition are; return the start of the newest window, -1 without any."""
     sources = create_sources(
         settings.input_topics,
-        Registry(settings.schema_registry_url),
-        topics=settings.input_topics,
-        hop_ms=settings.window_hop_s * 1000,
-        size_ms=settings.window_size_s * 1000,
-        max_ahead_ms=settings.max_ahead_s * 1000,
-        max_record_bytes=settings.max_record_bytes,
+        SourceOptions(
+            Registry(settings.schema_registry_url),
+            Limits(
+                hop_ms=settings.window_hop_s * 1000,
+                size_ms=settings.window_size_s * 1000,
+                max_ahead_ms=settings.max_ahead_s * 1000,
+                max_record_bytes=settings.max_record_bytes,
+            ),
+        ),
     )
     reached_ms = -1
     for record in records:

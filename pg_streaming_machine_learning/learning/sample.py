@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from pg_streaming_machine_learning.records.feature import STATISTICS
-from pg_streaming_machine_learning.records.prediction import Sample
+from pg_streaming_machine_learning.records.prediction import DurationSummary, Sample
 from pg_streaming_machine_learning.records.update import Metric
 from pg_streaming_machine_learning.records.window import Window
 
@@ -23,6 +23,8 @@ def create_sample(
     host: str,
     window: Window,
     revisions: Mapping[tuple[Metric, str], tuple[tuple[float, ...], int | None]],
+    label: int | None = None,
+    durations: DurationSummary | None = None,
     *,
     host_as_feature: bool = False,
 ) -> Sample:
@@ -33,8 +35,12 @@ def create_sample(
     host, window
         What it is about.
     revisions : mapping
-        The last revision by metric and input topic: the eleven statistics, and a label or None. Where two
-        topics have the same metric, the statistics of the later topic (by name) count.
+        The last revision by metric and input topic: the eleven statistics, and a label, which is not looked
+        at. Where two topics have the same metric, the statistics of the later topic (by name) count.
+    label : int or None
+        Whether the host was slow, None if nobody knows.
+    durations : DurationSummary or None
+        Of the durations that began in the window.
     host_as_feature : bool
         Whether the host's name is a feature.
 
@@ -42,14 +48,14 @@ def create_sample(
     -------
     Sample
         Features in the order of metric, then statistic, the host last. What is NaN or beyond
-        `GREATEST_MAGNITUDE` is left out. The label is 1 if any revision says 1, else 0 if any has a label.
+        `GREATEST_MAGNITUDE` is left out.
 
     Examples
     --------
     >>> nan = float("nan")
     >>> cpu = (5.0, 5.0, 5.0, 0.0, 5.0, 5.0, 5.0, nan, nan, nan, 0.0)
     >>> revisions = {(Metric("CPU", "UTILIZATION", "PERCENT"), "labeled"): (cpu, 1)}
-    >>> sample = create_sample("web", Window(0, 10_000), revisions)
+    >>> sample = create_sample("web", Window(0, 10_000), revisions, label=1)
     >>> sample.label, len(sample.features), sample.features["CPU.UTILIZATION.PERCENT.mean"]
     (1, 8, 5.0)
     """
@@ -63,8 +69,7 @@ def create_sample(
     }
     if host_as_feature:
         features[HOST_FEATURE] = host
-    labels = [label for _, label in revisions.values() if label is not None]
-    return Sample(host, window, features, max(labels, default=None), tuple(statistics))
+    return Sample(host, window, features, label, tuple(statistics), statistics, durations)
 
 
 @lru_cache(maxsize=1024)

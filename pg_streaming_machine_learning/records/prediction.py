@@ -6,12 +6,32 @@ The Avro record of a prediction, `BottleneckPrediction`, is declared in ``wire.p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pg_streaming_machine_learning.records.update import Metric
 from pg_streaming_machine_learning.records.window import Window
 
-__all__ = ["Blame", "LateUpdate", "Prediction", "Sample"]
+__all__ = ["Blame", "Concluded", "DurationSummary", "Effect", "Measured", "Prediction", "Sample"]
+
+
+@dataclass(frozen=True, slots=True)
+class DurationSummary:
+    """Durations of one host in one window, in milliseconds.
+
+    Parameters
+    ----------
+    count : int
+        How many there are.
+    mean_ms, p50_ms, p90_ms, p99_ms, maximum_ms : float
+        Percentiles as in `windows.summary.percentile`; NaN throughout if there are none.
+    """
+
+    count: int
+    mean_ms: float
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    maximum_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +51,11 @@ class Sample:
         1 if any of its records says 1, 0 if some say 0 and none 1, None if no record has a label.
     metrics : tuple of Metric
         The metrics present, sorted.
+    statistics : mapping of Metric to tuple of float
+        All eleven statistics of each metric, NaN where one is not defined.
+    durations : DurationSummary or None
+        Of the durations that began in the window, None if there were none. No features: the label of the same
+        window is made of them.
     """
 
     host: str
@@ -38,6 +63,8 @@ class Sample:
     features: Mapping[str, float | str]
     label: int | None
     metrics: tuple[Metric, ...]
+    statistics: Mapping[Metric, tuple[float, ...]] = field(default_factory=dict)
+    durations: DurationSummary | None = None
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -116,20 +143,40 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class LateUpdate:
-    """An update that came after its window had closed, and was not used.
+class Concluded:
+    """A closed window, and what was made of it.
 
     Parameters
     ----------
-    host, metric
-        What it was about.
-    window_start_ms : int
-        Start of its window, milliseconds since the epoch.
-    late_ms : int
-        How far the watermark was past the closing of the window, milliseconds.
+    sample : Sample
+        All that is known of the window.
+    prediction : Prediction or None
+        None if the window has no metric.
+    """
+
+    sample: Sample
+    prediction: Prediction | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The value of a metric at one time, as it goes into windows: a gauge, or the rate of counters.
+
+    Parameters
+    ----------
+    host, metric : str, Metric
+        What it is of.
+    timestamp_ms : int
+        When, milliseconds since the epoch.
+    value : float
+        In the metric's unit.
     """
 
     host: str
     metric: Metric
-    window_start_ms: int
-    late_ms: int
+    timestamp_ms: int
+    value: float
+
+
+Effect = Concluded | Measured
+"""What an engine makes of the log."""

@@ -2,47 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from pg_streaming_machine_learning.sources.features import FeaturesSource
 from pg_streaming_machine_learning.sources.labeled_data import LabeledDataSource
 from pg_streaming_machine_learning.sources.limits import Limits
+from pg_streaming_machine_learning.sources.nagios import NagiosSource
+from pg_streaming_machine_learning.sources.nagios_rule import NAGIOS_SERVICES, NagiosRule, nagios_rules
 from pg_streaming_machine_learning.sources.source import Source
+from pg_streaming_machine_learning.sources.system_traces import SystemTracesSource
+from pg_streaming_machine_learning.sources.targets import TargetsSource
+from pg_streaming_machine_learning.sources.telegraf import TelegrafSource
+from pg_streaming_machine_learning.sources.telegraf_built_in import BUILT_IN_MAPPING
+from pg_streaming_machine_learning.sources.telegraf_mapping import TelegrafMapping
+from pg_streaming_machine_learning.sources.zipkin import ZipkinOptions, ZipkinSource
 from pg_streaming_machine_learning.wire.codec import WriterSchemas
 
-__all__ = ["SOURCES", "Source", "create_sources"]
+__all__ = ["SOURCES", "Source", "SourceOptions", "create_sources"]
 
-SOURCES: Mapping[str, Callable[[WriterSchemas, Limits], Source]] = {
-    LabeledDataSource.name: LabeledDataSource,
-    FeaturesSource.name: FeaturesSource,
+
+def _built_in_mapping() -> TelegrafMapping:
+    return TelegrafMapping.from_json(BUILT_IN_MAPPING)
+
+
+def _built_in_services() -> Mapping[str, NagiosRule]:
+    return nagios_rules(NAGIOS_SERVICES)
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What sources are made with.
+
+    Parameters
+    ----------
+    registry : WriterSchemas
+        Where the writers' schemas are.
+    limits : Limits
+        What records may be.
+    telegraf : TelegrafMapping
+        What is read of Telegraf's lines.
+    telegraf_precision : str
+        Unit of their timestamps.
+    nagios : mapping of str to NagiosRule
+        What is read of the states of Nagios' services.
+    zipkin : ZipkinOptions
+        Which spans count, and for whom.
+    """
+
+    registry: WriterSchemas
+    limits: Limits
+    telegraf: TelegrafMapping = field(default_factory=_built_in_mapping)
+    telegraf_precision: str = "ns"
+    nagios: Mapping[str, NagiosRule] = field(default_factory=_built_in_services)
+    zipkin: ZipkinOptions = field(default_factory=ZipkinOptions)
+
+
+SOURCES: Mapping[str, Callable[[SourceOptions], Source]] = {
+    LabeledDataSource.name: lambda options: LabeledDataSource(options.registry, options.limits),
+    FeaturesSource.name: lambda options: FeaturesSource(options.registry, options.limits),
+    TargetsSource.name: lambda options: TargetsSource(options.limits),
+    SystemTracesSource.name: lambda options: SystemTracesSource(options.registry, options.limits),
+    TelegrafSource.name: lambda options: TelegrafSource(
+        options.limits, options.telegraf, options.telegraf_precision
+    ),
+    NagiosSource.name: lambda options: NagiosSource(options.limits, options.nagios),
+    ZipkinSource.name: lambda options: ZipkinSource(options.limits, options.zipkin),
 }
 """The sources by name."""
 
 
-def create_sources(
-    names: Iterable[str],
-    registry: WriterSchemas,
-    *,
-    topics: Mapping[str, str],
-    hop_ms: int,
-    size_ms: int,
-    max_ahead_ms: int,
-    max_record_bytes: int,
-) -> dict[str, Source]:
+def create_sources(topics: Mapping[str, str], options: SourceOptions) -> dict[str, Source]:
     """Return the sources by the topic they read.
 
     Parameters
     ----------
-    names : iterable of str
-        Names of sources, from `SOURCES`.
-    registry : WriterSchemas
-        Where the writers' schemas are.
     topics : mapping of str to str
-        Topic of each source, by the source's name.
-    hop_ms, size_ms, max_ahead_ms, max_record_bytes : int
-        See `Limits`.
+        Topic of each source, by the source's name, from `SOURCES`.
+    options : SourceOptions
+        What they are made with.
     """
-    limits = Limits(
-        size_ms=size_ms, hop_ms=hop_ms, max_ahead_ms=max_ahead_ms, max_record_bytes=max_record_bytes
-    )
-    return {topics[name]: SOURCES[name](registry, limits) for name in names}
+    return {topic: SOURCES[name](options) for name, topic in topics.items()}

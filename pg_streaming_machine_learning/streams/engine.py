@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pg_streaming_machine_learning.errors import FingerprintError, LogFormatError
 from pg_streaming_machine_learning.learning.models import model_version
 from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
-from pg_streaming_machine_learning.records.prediction import LateUpdate, Prediction
+from pg_streaming_machine_learning.records.prediction import Concluded, Prediction
 from pg_streaming_machine_learning.state.layout import PROGRESS_KEY
 from pg_streaming_machine_learning.state.progress import EngineProgress
 from pg_streaming_machine_learning.state.recovery import Recovered
@@ -21,6 +21,7 @@ from pg_streaming_machine_learning.streams.gate import CommitGate
 from pg_streaming_machine_learning.streams.positions import Positions
 from pg_streaming_machine_learning.streams.snapshots import SnapshotWriter
 from pg_streaming_machine_learning.streams.transactions import Outgoing, Transactions
+from pg_streaming_machine_learning.windows.open_windows import Late
 from pg_streaming_machine_learning.wire.log import decode
 
 __all__ = ["EngineHost", "EngineOutlet"]
@@ -32,6 +33,10 @@ EMPTY_EVERY_S = 1.0
 
 TRANSACTION_BYTES = 8_000_000
 """What one transaction writes of a snapshot: the broker aborts those that take over 15 seconds."""
+
+
+_MOST_NAMED = 20
+"""Hosts without metrics that are named at a time."""
 
 
 @dataclass(frozen=True)
@@ -166,10 +171,10 @@ class EngineHost:
             record = decode(fetched.value if fetched.value is not None else b"")
         except LogFormatError as error:
             raise LogFormatError(f"{self._name}@{fetched.offset}: {error}") from error
-        for prediction in self.engine.steps((record,)):
-            if prediction is not None:
+        for effect in self.engine.steps((record,)):
+            if isinstance(effect, Concluded) and effect.prediction is not None:
                 if not self._is_replaying:
-                    outputs.append(self._outgoing(prediction, LogPlace(fetched.offset, index)))
+                    outputs.append(self._outgoing(effect.prediction, LogPlace(fetched.offset, index)))
                 index += 1
             await breath.take()
             if self.is_closed:
@@ -242,9 +247,20 @@ class EngineHost:
 
     def _report_late(self) -> None:
         """Log the late updates of a batch in one line, with the one that was latest."""
-        late = self.engine.take_late()
-        if late and not self._is_replaying:
+        late, strangers = self.engine.take_late(), self.engine.take_strangers()
+        if self._is_replaying:
+            return
+        if late:
             _log_late(self._name, late)
+        for host in strangers[:_MOST_NAMED]:
+            logger.warning(
+                "spans of a host without metrics partition=%s host=%s: "
+                "if its metrics have another name, say so in HOST_ALIASES",
+                self._name,
+                host,
+            )
+        if len(strangers) > _MOST_NAMED:
+            logger.warning("spans of %d more hosts without metrics", len(strangers) - _MOST_NAMED)
 
     def _mismatch(self, found: str) -> str:
         recovered = self._recovered
@@ -275,15 +291,15 @@ def _parted(records: list[Outgoing]) -> list[list[Outgoing]]:
     return groups
 
 
-def _log_late(name: str, late: list[LateUpdate]) -> None:
+def _log_late(name: str, late: list[Late]) -> None:
     """Log late updates."""
     latest = max(late, key=lambda update: update.late_ms)
     logger.warning(
         "late updates not used partition=%s count=%d latest_ms=%d host=%s metric=%s window_start_ms=%d",
         name,
-        len(late),
+        sum(each.count for each in late),
         latest.late_ms,
         latest.host,
-        latest.metric,
+        latest.metric or "-",
         latest.window_start_ms,
     )

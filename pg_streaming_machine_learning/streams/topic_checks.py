@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from pg_streaming_machine_learning.config import Settings
+from pg_streaming_machine_learning.config import SOURCE_TOPICS, Settings
 from pg_streaming_machine_learning.errors import BrokerUnreachable, TopicError
 from pg_streaming_machine_learning.streams.patience import NotYet
 from pg_streaming_machine_learning.streams.topics import DAY_MS, OwnTopic, own_topics
@@ -61,12 +61,12 @@ def check_topics(admin: AdminClient, settings: Settings) -> int | None:
         If a topic has too few partitions, cannot be made, or can never be written.
     """
     brokers, topics = _ask(admin, settings)
-    for setting, name in (("INPUT_TOPIC", settings.input_topic), ("FEATURES_TOPIC", settings.features_topic)):
-        if name and name not in topics:
+    for source, name in settings.input_topics.items():
+        if name not in topics:
             raise NotYet(
                 TopicError(
                     f"input topic {name!r} does not exist at {settings.bootstrap_servers}: create it, or set "
-                    f"{setting} to the topic that upstream writes"
+                    f"{SOURCE_TOPICS[source]} to the topic that upstream writes"
                 )
             )
     ours = own_topics(settings)

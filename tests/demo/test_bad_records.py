@@ -14,7 +14,8 @@ from pg_streaming_machine_learning.demo.revisions import METRICS, Revision
 from pg_streaming_machine_learning.errors import Reason, RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import WindowUpdate
-from pg_streaming_machine_learning.sources import create_sources
+from pg_streaming_machine_learning.sources import SourceOptions, create_sources
+from pg_streaming_machine_learning.sources.limits import Limits
 from pg_streaming_machine_learning.sources.source import Source, read_whole
 from pg_streaming_machine_learning.wire.codec import schema_of
 from pg_streaming_machine_learning.wire.feature import FeatureKey, LabeledFeature
@@ -36,13 +37,11 @@ class TwoSchemas:
 def source() -> Source:
     """Return the source that reads the demo's input."""
     sources = create_sources(
-        ["labeled-data"],
-        TwoSchemas(),
-        topics={"labeled-data": "in"},
-        hop_ms=5_000,
-        size_ms=10_000,
-        max_ahead_ms=3_600_000,
-        max_record_bytes=1 << 20,
+        {"labeled-data": "in"},
+        SourceOptions(
+            TwoSchemas(),
+            Limits(hop_ms=5_000, size_ms=10_000, max_ahead_ms=3_600_000, max_record_bytes=1 << 20),
+        ),
     )
     return sources["in"]
 

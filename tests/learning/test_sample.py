@@ -45,22 +45,12 @@ def test_zero_is_a_value() -> None:
 def test_a_sample_may_have_no_features() -> None:
     """Every statistic of an empty window is NaN."""
     empty = sample({(CPU, "labeled"): ((math.nan,) * 11, 1)})
-    assert (dict(empty.features), empty.label, empty.metrics) == ({}, 1, (CPU,))
-
-
-@pytest.mark.parametrize(
-    ("labels", "expected"),
-    [((None, None), None), ((None, 0), 0), ((0, 0), 0), ((0, 1), 1), ((1, None), 1), ((1, 0), 1)],
-)
-def test_the_label_is_one_if_any_record_says_so(
-    labels: tuple[int | None, int | None], expected: int | None
-) -> None:
-    first, second = labels
-    assert sample({(CPU, "labeled"): (VALUES, first), (DISK, "labeled"): (VALUES, second)}).label == expected
+    assert (dict(empty.features), empty.metrics) == ({}, (CPU,))
+    assert list(empty.statistics) == [CPU]
 
 
 def test_of_two_topics_with_the_same_metric_the_later_name_counts() -> None:
-    """The statistics of one topic, never a mixture; the label of any."""
+    """The statistics of one topic, never a mixture."""
     features: Revision = ((1.0,) * 11, None)
     labeled: Revision = ((math.nan, *(2.0,) * 10), 1)
     for revisions in (
@@ -70,7 +60,7 @@ def test_of_two_topics_with_the_same_metric_the_later_name_counts() -> None:
         joined = sample(revisions)
         assert set(joined.features.values()) == {2.0}
         assert len(joined.features) == 10
-        assert (joined.label, joined.metrics) == (1, (CPU,))
+        assert joined.metrics == (CPU,)
 
 
 def test_the_host_is_a_feature_on_demand() -> None:

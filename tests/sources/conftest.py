@@ -8,10 +8,12 @@ import fastavro
 import pytest
 
 from pg_streaming_machine_learning.errors import Reason, RefusedRecord
-from pg_streaming_machine_learning.sources import Source, create_sources
+from pg_streaming_machine_learning.sources import Source, SourceOptions, create_sources
+from pg_streaming_machine_learning.sources.limits import Limits
 from pg_streaming_machine_learning.wire.codec import schema_of
 from pg_streaming_machine_learning.wire.feature import Feature, FeatureKey, LabeledFeature
 
+LIMITS = Limits(hop_ms=60_000, size_ms=1_800_000, max_ahead_ms=3_600_000, max_record_bytes=1_000)
 KEY_ID, LABELED_ID, FEATURE_ID = 1, 2, 3
 
 
@@ -32,11 +34,9 @@ class ContractSchemas:
 def sources() -> dict[str, Source]:
     """Return the sources by topic: windows of 30 minutes every minute, as in production."""
     return create_sources(
-        ["labeled-data", "features"],
-        ContractSchemas(),
-        topics={"labeled-data": "labeled", "features": "plain"},
-        hop_ms=60_000,
-        size_ms=1_800_000,
-        max_ahead_ms=3_600_000,
-        max_record_bytes=1_000,
+        {"labeled-data": "labeled", "features": "plain"},
+        SourceOptions(
+            ContractSchemas(),
+            LIMITS,
+        ),
     )

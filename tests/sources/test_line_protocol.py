@@ -8,7 +8,7 @@ import string
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from pg_streaming_machine_learning.sources.line_protocol import (
@@ -397,6 +397,7 @@ stray = st.sampled_from([b"", b'm a="x', b'm a="', b'm a="x\\', b'm,t=1 a=1,b="x
 )
 def test_every_good_line_of_a_mixed_message_is_kept(lines: list[tuple[bool, bytes]], first: bytes) -> None:
     """One quote too many before them; two would make a string, which may hold any lines."""
+    assume(not (b'"' in first and any(b'"' in line for _, line in lines)))
     lines = [(False, first), *lines] if first else lines
 
     found = parsed(b"\n".join(line for _, line in lines))

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pg_streaming_machine_learning.config import SOURCE_TOPICS
 from pg_streaming_machine_learning.errors import Reason, RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetric, TraceUnit
@@ -48,7 +49,7 @@ UPDATE = WindowUpdate(
 
 
 def test_the_sources_are_made_by_name(sources: dict[str, Source]) -> None:
-    assert list(SOURCES) == ["labeled-data", "features"]
+    assert list(SOURCES) == list(SOURCE_TOPICS)
     assert {topic: source.name for topic, source in sources.items()} == {
         "labeled": "labeled-data",
         "plain": "features",
