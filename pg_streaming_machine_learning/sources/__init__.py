@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pg_streaming_machine_learning.sources.features import FeaturesSource
 from pg_streaming_machine_learning.sources.labeled_data import LabeledDataSource
@@ -48,6 +48,8 @@ class SourceOptions:
         What is read of the states of Nagios' services.
     zipkin : ZipkinOptions
         Which spans count, and for whom.
+    is_joined : bool
+        Whether features and targets are read side by side, as the JVM job that labels does.
     """
 
     registry: WriterSchemas
@@ -56,11 +58,14 @@ class SourceOptions:
     telegraf_precision: str = "ns"
     nagios: Mapping[str, NagiosRule] = field(default_factory=_built_in_services)
     zipkin: ZipkinOptions = field(default_factory=ZipkinOptions)
+    is_joined: bool = False
 
 
 SOURCES: Mapping[str, Callable[[SourceOptions], Source]] = {
     LabeledDataSource.name: lambda options: LabeledDataSource(options.registry, options.limits),
-    FeaturesSource.name: lambda options: FeaturesSource(options.registry, options.limits),
+    FeaturesSource.name: lambda options: FeaturesSource(
+        options.registry, options.limits, is_joined=options.is_joined
+    ),
     TargetsSource.name: lambda options: TargetsSource(options.limits),
     SystemTracesSource.name: lambda options: SystemTracesSource(options.registry, options.limits),
     TelegrafSource.name: lambda options: TelegrafSource(
@@ -82,4 +87,6 @@ def create_sources(topics: Mapping[str, str], options: SourceOptions) -> dict[st
     options : SourceOptions
         What they are made with.
     """
+    is_joined = {FeaturesSource.name, TargetsSource.name} <= topics.keys()
+    options = replace(options, is_joined=is_joined)
     return {topic: SOURCES[name](options) for name, topic in topics.items()}

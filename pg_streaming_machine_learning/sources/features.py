@@ -20,13 +20,23 @@ __all__ = ["FeaturesSource"]
 
 
 class FeaturesSource:
-    """Makes an update without a label of each record."""
+    """Makes an update without a label of each record.
+
+    Parameters
+    ----------
+    registry : WriterSchemas
+        Where the writers' schemas are.
+    limits : Limits
+        What records may be.
+    is_joined : bool
+        Whether targets are read as well: windows nearly the same as theirs are theirs then.
+    """
 
     name = "features"
 
-    def __init__(self, registry: WriterSchemas, limits: Limits) -> None:
+    def __init__(self, registry: WriterSchemas, limits: Limits, *, is_joined: bool = False) -> None:
         self._limits = limits
-        self._keys = WindowedKeys(registry, limits)
+        self._keys = WindowedKeys(registry, limits, is_tolerant=is_joined)
         self._values = AvroDecoder(Feature, registry)
 
     async def parts(self, record: InputRecord) -> AsyncIterator[Part]:

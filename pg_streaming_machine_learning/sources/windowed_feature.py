@@ -30,11 +30,14 @@ class WindowedKeys:
         Where the writers' schemas are.
     limits : Limits
         Where windows may lie.
+    is_tolerant : bool
+        Whether a window a quarter of a hop off the grid is moved to it, instead of refused.
     """
 
-    def __init__(self, registry: WriterSchemas, limits: Limits) -> None:
+    def __init__(self, registry: WriterSchemas, limits: Limits, *, is_tolerant: bool = False) -> None:
         self._decoder = AvroDecoder(FeatureKey, registry)
         self._limits = limits
+        self._is_tolerant = is_tolerant
         self._known: dict[bytes, FeatureKey] = {}
 
     async def decode(self, key: bytes, record: InputRecord) -> tuple[FeatureKey, int]:
@@ -52,6 +55,8 @@ class WindowedKeys:
         feature_key = self._known.get(inner)
         if feature_key is None:
             feature_key = await self._decode_inner(inner, record)
+        if self._is_tolerant:
+            return feature_key, self._limits.nearest_start(start_ms, record.timestamp_ms)
         self._limits.check_start(start_ms, record.timestamp_ms)
         return feature_key, start_ms
 

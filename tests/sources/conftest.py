@@ -33,10 +33,15 @@ class ContractSchemas:
 @pytest.fixture(scope="session")
 def sources() -> dict[str, Source]:
     """Return the sources by topic: windows of 30 minutes every minute, as in production."""
-    return create_sources(
-        {"labeled-data": "labeled", "features": "plain"},
-        SourceOptions(
-            ContractSchemas(),
-            LIMITS,
-        ),
-    )
+    return create_sources({"labeled-data": "labeled", "features": "plain"}, options())
+
+
+@pytest.fixture(scope="session")
+def joined() -> dict[str, Source]:
+    """Return features and targets side by side."""
+    return create_sources({"features": "plain", "targets": "targets"}, options())
+
+
+def options() -> SourceOptions:
+    """Return what sources are made with."""
+    return SourceOptions(ContractSchemas(), LIMITS)

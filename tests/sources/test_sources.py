@@ -56,6 +56,23 @@ def test_the_sources_are_made_by_name(sources: dict[str, Source]) -> None:
     }
 
 
+@pytest.mark.parametrize(("off_ms", "is_near"), [(15_000, True), (-15_000, True), (15_001, False)])
+def test_beside_targets_windows_a_quarter_of_a_hop_off_the_grid_are_moved_to_it(
+    sources: dict[str, Source], joined: dict[str, Source], off_ms: int, is_near: bool
+) -> None:
+    """As the JVM job joins them; without targets they are refused, as labeled data are."""
+    off = replace(RECORD, topic="plain", **started(START_MS + off_ms))
+    off = replace(off, value=AvroEncoder(Feature, 3).encode(Feature(*map(float, range(11)))))
+    with pytest.raises(RefusedRecord, match="expected a multiple of WINDOW_HOP_S"):
+        updates(sources["plain"], off)
+    if is_near:
+        (update,) = updates(joined["plain"], off)
+        assert update.window_start_ms == START_MS
+    else:
+        with pytest.raises(RefusedRecord, match="window"):
+            updates(joined["plain"], off)
+
+
 def test_a_labeled_record_becomes_an_update_with_its_label(sources: dict[str, Source]) -> None:
     assert updates(sources["labeled"], RECORD) == [UPDATE]
 
