@@ -2,7 +2,7 @@
 
 It is found by the environment variable PG_DATA_DIR (default ``../shared/data`` beside the checkout), and not
 part of this repository. Windows of 600 s every 300 s; label 1 if any minute's response time is above twice
-the host's median of the first day.
+the host's median of the first day. `load` gives the windows, `minutes` what they are made of.
 """
 
 from __future__ import annotations
@@ -87,6 +87,29 @@ class RecordedWindow:
         return self.revision(self.revisions)
 
 
+@dataclass(frozen=True)
+class RecordedMinute:
+    """What is known of a host at one time.
+
+    Parameters
+    ----------
+    host, service : str
+        The pod, and the service it is one of.
+    timestamp_ms : int
+        When it was read.
+    readings : dict
+        Symbols of metric, measure and unit to the reading, where there is one.
+    latency_us : int or None
+        Response time in this minute, microseconds.
+    """
+
+    host: str
+    service: str
+    timestamp_ms: int
+    readings: dict[tuple[str, str, str], float]
+    latency_us: int | None
+
+
 def data_folder(name: str) -> Path:
     """Return the folder of a data set, or skip the test."""
     beside = Path(__file__).parent.parent.parent / "shared" / "data"
@@ -117,6 +140,30 @@ def load(days: tuple[str, ...] = DAYS) -> list[RecordedWindow]:
         )
         for (start_ms, host), minutes in sorted(found.items())
     ]
+
+
+def minutes(days: tuple[str, ...] = DAYS) -> list[RecordedMinute]:
+    """Return all that was read, by time, then by host; skip the test if the data set is not there."""
+    folder = data_folder("nezha-online-boutique")
+    return [_minute(row) for day in days for row in _rows(folder / f"metrics-{day}.csv.gz")]
+
+
+def _minute(row: dict[str, str]) -> RecordedMinute:
+    readings = {symbols: _values([row], column) for symbols, column in METRICS.items()}
+    latencies_ms = _latencies_ms([row])
+    return RecordedMinute(
+        row["PodName"],
+        _service(row["PodName"]),
+        int(row["timestamp_ms"]),
+        {symbols: values[0] for symbols, values in readings.items() if values},
+        round(1000 * latencies_ms[0]) if latencies_ms else None,
+    )
+
+
+def thresholds_ms() -> dict[str, float]:
+    """Return from which response time on a service is too slow, milliseconds."""
+    folder = data_folder("nezha-online-boutique")
+    return _thresholds(list(_rows(folder / f"metrics-{DAYS[0]}.csv.gz")))
 
 
 def log_of(windows: list[RecordedWindow], order: random.Random) -> list[LogRecord]:
