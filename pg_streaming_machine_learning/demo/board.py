@@ -79,11 +79,13 @@ class Board:
     hosts : sequence of str
         In the order to show them.
     start_ms, end_ms : int
-        The stretch of the recording that is replayed, milliseconds since the epoch.
+        The stretch of the recording that is replayed, or of the run, milliseconds since the epoch.
     speed : float
         Recorded seconds per second asked for; 0 is as fast as possible.
     now_s : float
         Monotonic clock, seconds.
+    is_live : bool
+        Whether it is no recording, but the testbed as it runs.
 
     Attributes
     ----------
@@ -99,15 +101,25 @@ class Board:
         How often the worker ended by SIGKILL, and how often because it asked for a new start.
     """
 
-    def __init__(self, hosts: Sequence[str], start_ms: int, end_ms: int, speed: float, now_s: float) -> None:
+    def __init__(
+        self,
+        hosts: Sequence[str],
+        start_ms: int,
+        end_ms: int,
+        speed: float,
+        now_s: float,
+        is_live: bool = False,
+    ) -> None:
         self.rows = {host: HostRow(host) for host in hosts}
         self.start_ms = start_ms
         self.end_ms = end_ms
         self.speed = speed
+        self.is_live = is_live
         self.started_s = now_s
         self.phase = "starting the worker"
         self.replayed_to_ms = start_ms
-        self.updates_sent = 0
+        self.messages_sent = 0
+        self.bytes_sent = 0
         self.windows_sent = 0
         self.bad_sent = 0
         self.expected: int | None = None

@@ -20,8 +20,12 @@ class DemoOptions:
         Directory of the recording to replay.
     speed : float
         Recorded seconds per second; 0 is as fast as the worker can.
+    live : bool
+        Run the testbed itself instead of a recording of it.
+    seed : int
+        Seed of that run.
     minutes : float or None
-        Replay only the first minutes; None replays everything.
+        Replay only the first minutes; None replays everything. Of a live run the length.
     share, factor : float
         Slow is a window whose quantile `share` of response times is above `factor` times the median of
         the host's fault-free minutes.
@@ -43,6 +47,8 @@ class DemoOptions:
 
     recording: Path
     speed: float
+    live: bool = False
+    seed: int = 1
     minutes: float | None = None
     share: float = OBJECTIVE.share
     factor: float = OBJECTIVE.factor

@@ -138,7 +138,7 @@ class RecordedWindows:
         RecordingError
             If there is none, or it cannot be read.
         """
-        return cls(Recording.load(path), minutes=minutes)
+        return cls(Recording.load(path), minutes=minutes, objective=objective)
 
     @property
     def hosts(self) -> tuple[str, ...]:

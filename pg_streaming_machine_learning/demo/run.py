@@ -10,7 +10,7 @@ from rich.console import Console
 from pg_streaming_machine_learning.demo.comparison import SavedRun
 from pg_streaming_machine_learning.demo.ending import Ending
 from pg_streaming_machine_learning.demo.options import DemoOptions
-from pg_streaming_machine_learning.demo.revisions import RecordedWindows
+from pg_streaming_machine_learning.demo.script import RecordedScript
 from pg_streaming_machine_learning.demo.stage import Stage
 from pg_streaming_machine_learning.demo.summary import print_comparison, print_summary, print_try_next
 from pg_streaming_machine_learning.demo.view import create_view
@@ -39,11 +39,11 @@ def run_demo(options: DemoOptions, console: Console) -> int:
     """
     started_s = time.monotonic()
     objective = Objective(share=options.share, factor=options.factor)
-    windows = RecordedWindows.load(options.recording, minutes=options.minutes, objective=objective)
+    script = RecordedScript.load(options.recording, options.minutes, objective)
     other = None if options.compare is None else SavedRun.load(options.compare)
     with ExitStack() as stack:
         ending = stack.enter_context(Ending())
-        stage = Stage(stack, windows, options, started_s)
+        stage = Stage(stack, script, options, started_s)
         with create_view(console, options.plain) as view:
             while not stage.is_over:
                 ending.check()

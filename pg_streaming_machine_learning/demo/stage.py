@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 import time
 from contextlib import ExitStack
@@ -12,28 +11,27 @@ from rich.console import Console
 
 from pg_streaming_machine_learning.demo.board import Board
 from pg_streaming_machine_learning.demo.broker import EmbeddedBroker
-from pg_streaming_machine_learning.demo.encoding import WindowEncoder
 from pg_streaming_machine_learning.demo.ending import Ending
 from pg_streaming_machine_learning.demo.feed import Feed, PredictionReader
 from pg_streaming_machine_learning.demo.kills import Kills
+from pg_streaming_machine_learning.demo.objectives import objectives_text
 from pg_streaming_machine_learning.demo.options import DemoOptions
 from pg_streaming_machine_learning.demo.portrait import Portrait
 from pg_streaming_machine_learning.demo.registry import DemoRegistry
 from pg_streaming_machine_learning.demo.replay import Replay
-from pg_streaming_machine_learning.demo.revisions import RecordedWindows
+from pg_streaming_machine_learning.demo.revisions import GRID
 from pg_streaming_machine_learning.demo.saved import saved_line
+from pg_streaming_machine_learning.demo.script import Script
 from pg_streaming_machine_learning.demo.supervisor import Supervisor
 from pg_streaming_machine_learning.demo.unread import Unread
 from pg_streaming_machine_learning.demo.worker import DemoWorker
 from pg_streaming_machine_learning.errors import DemoError
 from pg_streaming_machine_learning.operations.dead_letters import DeadLetter
 from pg_streaming_machine_learning.records.input import InputRecord
-from pg_streaming_machine_learning.wire.feature import FeatureKey, LabeledFeature
-from pg_streaming_machine_learning.wire.registry import Registry
+from pg_streaming_machine_learning.testbed.messages import LINES_TOPIC, SPANS_TOPIC
 
 __all__ = ["Stage"]
 
-INPUT_TOPIC = "pg-streaming-labeled-data"
 LOG_TOPIC = "pg-streaming-samples"
 PREDICTIONS_TOPIC = "pg-streaming-predictions"
 DEAD_LETTERS_TOPIC = "pg-streaming-dead-letters"
@@ -55,6 +53,18 @@ SNAPSHOT_EVERY_S = 3
 STALL_S = 60.0
 """Without a prediction, a dead letter or a kill for so long, the demo gives up, seconds."""
 
+OBJECTIVES_FILE = "objectives.toml"
+"""Written for the worker: what counts as slow, by host."""
+
+_TOPICS = (
+    LINES_TOPIC,
+    SPANS_TOPIC,
+    LOG_TOPIC,
+    PREDICTIONS_TOPIC,
+    DEAD_LETTERS_TOPIC,
+    STATE_TOPIC,
+    PROGRESS_TOPIC,
+)
 _FRAME_S = 0.12
 _QUIET_FRAMES = 5
 
@@ -70,27 +80,24 @@ class Stage:
         The picture that shows most.
     """
 
-    def __init__(
-        self, stack: ExitStack, windows: RecordedWindows, options: DemoOptions, started_s: float
-    ) -> None:
+    def __init__(self, stack: ExitStack, script: Script, options: DemoOptions, started_s: float) -> None:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pg-streaming-demo-")))
-        topics = (INPUT_TOPIC, LOG_TOPIC, PREDICTIONS_TOPIC, DEAD_LETTERS_TOPIC, STATE_TOPIC, PROGRESS_TOPIC)
-        broker = stack.enter_context(EmbeddedBroker(topics=topics))
+        broker = stack.enter_context(EmbeddedBroker(topics=_TOPICS))
         registry = stack.enter_context(DemoRegistry.start_in_thread())
         self._options = options
-        self._environment = _environment(broker.bootstrap, registry.url, windows)
+        objectives = directory / OBJECTIVES_FILE
+        objectives.write_text(objectives_text(script.thresholds_ms, options.share), encoding="utf-8")
+        self._environment = _environment(broker.bootstrap, registry.url, objectives)
         log = options.log.absolute() if options.log is not None else directory / "worker.log"
-        # Before the worker registers its own: every run has the same ids, and its predictions the same bytes.
-        key_id, value_id = asyncio.run(_register(registry.url))
         self._supervisor = Supervisor(stack.enter_context(DemoWorker(self._environment, directory, log)))
         self._supervisor.start()
         self._replay = Replay(
-            windows,
-            WindowEncoder(key_id, value_id, broker.partitions),
+            script,
             broker.bootstrap,
-            INPUT_TOPIC,
-            Unread(broker.bootstrap, GROUP, INPUT_TOPIC),
+            broker.partitions,
+            Unread(broker.bootstrap, GROUP),
             options.speed,
+            is_live=options.live,
         )
         stack.callback(self._replay.stop)
         self._feed = stack.enter_context(Feed(broker.bootstrap, (PREDICTIONS_TOPIC, DEAD_LETTERS_TOPIC)))
@@ -99,8 +106,10 @@ class Stage:
         self._changed_s = time.monotonic()
         self._is_given_up = False
         self.portrait = Portrait()
-        self.board = Board(windows.hosts, windows.start_ms, windows.end_ms, options.speed, started_s)
-        self._kills = Kills(options.kill, windows.start_ms, windows.end_ms)
+        self.board = Board(
+            script.hosts, script.start_ms, script.end_ms, options.speed, started_s, is_live=options.live
+        )
+        self._kills = Kills(options.kill, script.start_ms, script.end_ms)
         self._replay.hold_at_ms = self._kills.hold_at_ms
         self._replay.start()
 
@@ -181,7 +190,8 @@ class Stage:
     def _note_progress(self, now_s: float) -> None:
         board, replay = self.board, self._replay
         board.replayed_to_ms = replay.replayed_to_ms
-        board.updates_sent, board.windows_sent = replay.updates_sent, replay.windows_sent
+        board.messages_sent, board.bytes_sent = replay.messages_sent, replay.bytes_sent
+        board.windows_sent = replay.windows_sent
         board.bad_sent, board.expected = replay.bad_sent, replay.expected
         board.tick(now_s)
         if board.is_complete:
@@ -204,14 +214,18 @@ class Stage:
         self._is_given_up = True
 
 
-def _environment(bootstrap: str, registry_url: str, windows: RecordedWindows) -> dict[str, str]:
+def _environment(bootstrap: str, registry_url: str, objectives: Path) -> dict[str, str]:
     """Return the worker's settings; any other, such as MODEL, comes from the caller's environment."""
     return {
         "SIMPLE_SETTINGS": "settings",
         "KAFKA_BOOTSTRAP_SERVER": f"kafka://{bootstrap}",
         "SCHEMA_REGISTRY_URL": registry_url,
-        "INPUT_TOPIC": INPUT_TOPIC,
-        "FEATURES_TOPIC": "",
+        "SOURCES": "telegraf,zipkin",
+        "PUBLISH": "",
+        "TELEGRAF_TOPIC": LINES_TOPIC,
+        "ZIPKIN_TOPIC": SPANS_TOPIC,
+        "ZIPKIN_HOST_FROM": "local.service",
+        "OBJECTIVES": str(objectives),
         "LOG_TOPIC": LOG_TOPIC,
         "PREDICTIONS_TOPIC": PREDICTIONS_TOPIC,
         "DEAD_LETTERS_TOPIC": DEAD_LETTERS_TOPIC,
@@ -221,8 +235,8 @@ def _environment(bootstrap: str, registry_url: str, windows: RecordedWindows) ->
         "LOG_PARTITIONS": "1",
         "TOPICS_CREATE": "false",
         "SCHEMAS_REGISTER": "true",
-        "WINDOW_SIZE_S": f"{windows.size_ms // 1000}",
-        "WINDOW_HOP_S": f"{windows.hop_ms // 1000}",
+        "WINDOW_SIZE_S": f"{GRID.size_ms // 1000}",
+        "WINDOW_HOP_S": f"{GRID.hop_ms // 1000}",
         "WINDOW_GRACE_S": f"{GRACE_S}",
         "IDLE_AFTER_S": f"{IDLE_AFTER_S}",
         "SESSION_TIMEOUT_S": f"{SESSION_TIMEOUT_S}",
@@ -231,14 +245,3 @@ def _environment(bootstrap: str, registry_url: str, windows: RecordedWindows) ->
         "CHECK_CRCS": "false",
         "WEB_ENABLED": "false",
     }
-
-
-async def _register(url: str) -> tuple[int, int]:
-    """Register the schemas the upstream jobs would, and return the ids of key and value."""
-    registry = Registry(url)
-    try:
-        key_id = await registry.register(f"{INPUT_TOPIC}-key", FeatureKey.avro_schema_to_python())
-        value_id = await registry.register(f"{INPUT_TOPIC}-value", LabeledFeature.avro_schema_to_python())
-    finally:
-        await registry.aclose()
-    return key_id, value_id

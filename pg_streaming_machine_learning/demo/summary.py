@@ -26,6 +26,7 @@ _TRY_NEXT = (
     ("pg-streaming-machine-learning demo --speed 0", "as fast as this machine can"),
     ("pg-streaming-machine-learning demo --hold", "look around with `inspect` and `dead-letters`"),
     ("MODEL=river.linear_model.LogisticRegression pg-streaming-machine-learning demo", "another model"),
+    ("pg-streaming-machine-learning demo --live", "the services themselves, on this machine, as it happens"),
     ("pg-streaming-machine-learning demo record DIRECTORY", "a recording of your own, for `--recording`"),
 )
 
@@ -84,8 +85,8 @@ def _account(board: Board, now_s: float) -> list[str]:
     """Return what went through, and how fast."""
     refused = ", ".join(f"{reason} {count}" for reason, count in sorted(board.refused.items()))
     lines = [
-        f"{board.predictions} predictions from {board.windows_sent} windows ({board.updates_sent} revisions) "
-        f"of {len(board.rows)} hosts; {_speed(board)}.",
+        f"{board.predictions} predictions from {board.messages_sent} messages of Telegraf's and Zipkin's "
+        f"({board.bytes_sent / 1e6:.1f} MB) of {len(board.rows)} hosts; {_speed(board)}.",
         f"{board.dead_letters} of {board.bad_sent} bad records became dead letters: {refused or 'none'}.",
     ]
     lines += _disturbances(board)
@@ -117,9 +118,11 @@ def _speed(board: Board) -> str:
     if board.first_prediction_s is None or board.last_prediction_s is None:
         return "none"
     seconds = max(0.001, board.last_prediction_s - board.first_prediction_s)
-    windows, predictions = board.windows_sent / seconds, board.predictions / seconds
+    messages, predictions = board.messages_sent / seconds, board.predictions / seconds
     paced = "as fast as it goes" if board.speed <= 0 else f"paced at {board.speed:g} times real time"
-    return f"{windows:.0f} windows and {predictions:.0f} predictions a second, {paced}"
+    if board.is_live:
+        paced = "in real time"
+    return f"{messages:.0f} messages and {predictions:.0f} predictions a second, {paced}"
 
 
 def _table(board: Board) -> Table:

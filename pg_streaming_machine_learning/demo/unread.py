@@ -6,23 +6,26 @@ from collections.abc import Mapping
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-__all__ = ["Unread"]
+__all__ = ["Place", "Unread"]
+
+Place = tuple[str, int]
+"""Topic and partition."""
 
 
 class Unread:
-    """How many records of a topic a consumer group has not read yet.
+    """How many records of its topics a consumer group has not read yet.
 
     Parameters
     ----------
     bootstrap : str
         The broker.
-    group, topic : str
-        Who reads what.
+    group : str
+        Who reads.
     every_s : float
         How often the broker is asked at most, seconds.
     """
 
-    def __init__(self, bootstrap: str, group: str, topic: str, every_s: float = 0.5) -> None:
+    def __init__(self, bootstrap: str, group: str, every_s: float = 0.5) -> None:
         config = {
             "bootstrap.servers": bootstrap,
             "group.id": group,
@@ -30,36 +33,35 @@ class Unread:
             "log_level": 0,
         }
         self._consumer = Consumer(config)
-        self._topic = topic
         self._every_s = every_s
         self._asked_s: float | None = None
-        self._committed: dict[int, int] = {}
+        self._committed: dict[Place, int] = {}
 
-    def most(self, sent: Mapping[int, int], now_s: float) -> int:
-        """Return how many are unread in the partition that has most.
+    def of(self, sent: Mapping[Place, int], now_s: float) -> dict[Place, int]:
+        """Return how many records are unread in each partition.
 
         Parameters
         ----------
-        sent : mapping of int to int
-            Records sent so far, by partition; the topic was empty before.
+        sent : mapping of Place to int
+            Records sent so far; the topics were empty before.
         now_s : float
             Monotonic clock, seconds.
         """
         if sent and (self._asked_s is None or now_s - self._asked_s >= self._every_s):
             self._asked_s = now_s
             self._ask(sent)
-        return max((count - self._committed.get(number, 0) for number, count in sent.items()), default=0)
+        return {place: count - self._committed.get(place, 0) for place, count in sent.items()}
 
     def close(self) -> None:
         """Close the connection."""
         self._consumer.close()
 
-    def _ask(self, sent: Mapping[int, int]) -> None:
-        wanted = [TopicPartition(self._topic, number) for number in sent]
+    def _ask(self, sent: Mapping[Place, int]) -> None:
+        wanted = [TopicPartition(topic, partition) for topic, partition in sent]
         try:
             answers = self._consumer.committed(wanted, timeout=5.0)
         except KafkaException:
             return  # what was known stays; it is asked again
         for answer in answers:
             if answer.error is None and answer.offset >= 0:
-                self._committed[answer.partition] = answer.offset
+                self._committed[answer.topic, answer.partition] = answer.offset

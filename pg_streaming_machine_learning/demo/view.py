@@ -223,8 +223,11 @@ def _progress(board: Board) -> Table:
     row = Table.grid(padding=(0, 2, 0, 0))
     done = clock(board.replayed_to_ms - board.start_ms)
     pace = f"at {board.speed:g} ×" if board.speed > 0 else "as fast as it goes"
+    if board.is_live:
+        pace = "as it happens"
     bar = ProgressBar(total=1.0, completed=board.share_replayed, width=40)
-    row.add_row("replayed", bar, f"{done} of {clock(board.end_ms - board.start_ms)} recorded, {pace}")
+    what, how = ("ran", "planned") if board.is_live else ("replayed", "recorded")
+    row.add_row(what, bar, f"{done} of {clock(board.end_ms - board.start_ms)} {how}, {pace}")
     if board.worker_pid is not None:
         row.add_row("worker", _worker_text(board), f"kill -9 {board.worker_pid} if you like")
     return row
@@ -256,8 +259,8 @@ def _counts(board: Board, now_s: float) -> Text:
     counts = Text.assemble(
         (f"{board.predictions:,}{expected}", "bold"),
         f" predictions, {board.predictions_per_s:.0f}/s   ",
-        (f"{board.updates_sent:,}", "bold"),
-        " revisions sent   ",
+        (f"{board.messages_sent:,}", "bold"),
+        " messages sent   ",
         (f"{board.dead_letters}", "bold"),
         " refused   ",
         (f"{now_s - board.started_s:.0f} s", "bold"),

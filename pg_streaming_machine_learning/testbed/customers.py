@@ -9,7 +9,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 
 from pg_streaming_machine_learning.testbed.load import Arrivals
 from pg_streaming_machine_learning.testbed.service import CALL_TIMEOUT_S
-from pg_streaming_machine_learning.testbed.shop import MIX, SENT_HEADER
+from pg_streaming_machine_learning.testbed.shop import MIX, REQUEST_HEADER, SENT_HEADER
 
 MOST_IN_FLIGHT = 1000
 """Requests that may wait at once, unless told otherwise."""
@@ -66,12 +66,12 @@ class Customers:
             self.dropped += 1
             return
         self.sent += 1
-        task = asyncio.create_task(self._visit(session, kind))
+        task = asyncio.create_task(self._visit(session, kind, self.sent))
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
 
-    async def _visit(self, session: ClientSession, kind: str) -> None:
-        headers = {SENT_HEADER: str(time.time_ns())}
+    async def _visit(self, session: ClientSession, kind: str, number: int) -> None:
+        headers = {SENT_HEADER: str(time.time_ns()), REQUEST_HEADER: str(number)}
         try:
             async with session.get(self._url + kind, headers=headers) as answer:
                 await answer.read()

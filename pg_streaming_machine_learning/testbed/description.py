@@ -15,10 +15,19 @@ from pg_streaming_machine_learning.testbed.figures import (
     fault_free,
     slow_windows,
 )
-from pg_streaming_machine_learning.testbed.readings import METRIC_UNITS
+from pg_streaming_machine_learning.testbed.lines import FIELDS, line_messages
 from pg_streaming_machine_learning.testbed.recording import Recording
 
 README_FILE = "README.md"
+
+CONVERTED = "converted_from_format"
+"""In `meta`: the format the recording was made in, if it is not this one."""
+
+_CONVERTED = """
+This one was made when only readings and response times were recorded, and converted (`testbed/former.py`):
+its counters are sums of the recorded rates, its times of answer whole milliseconds, and each of its spans is
+a trace of its own, as it is not known who called whom.
+"""
 
 _ACTS: dict[FaultKind, str] = {
     FaultKind.PROCESSOR: "two threads compete with requests for the interpreter",
@@ -26,6 +35,17 @@ _ACTS: dict[FaultKind, str] = {
     FaultKind.DISK: "each request writes blocks of 4 KiB and waits for each (fsync)",
     FaultKind.NETWORK: "answers grow, and share a link of 10 MB/s",
     FaultKind.LOCK: "each request holds a lock for longer and longer; no metric of ours shows it",
+}
+
+_FIELDS = {
+    "usage_idle": ("cpu,cpu=cpu-total", "percent of the core"),
+    "used": ("mem", "bytes; the line has `total` and `used_percent` beside it"),
+    "read_bytes": ("diskio,name=vda", "counter, bytes"),
+    "write_bytes": ("diskio,name=vda", "counter, bytes"),
+    "read_time": ("diskio,name=vda", "counter, milliseconds"),
+    "write_time": ("diskio,name=vda", "counter, milliseconds"),
+    "bytes_recv": ("net,interface=eth0", "counter, bytes"),
+    "bytes_sent": ("net,interface=eth0", "counter, bytes"),
 }
 
 _HEAD = """\
@@ -37,15 +57,22 @@ Six small HTTP services on one machine, their load and their faults, recorded by
 process of 48 a second, which a wave (± 30 %, 240 s) and bursts (× 1.5, 4–10 s) move, and do not wait for each
 other. Every fault grows from nothing to its full size, stays, and ends at once.
 
+Each service is a host. Once a second an agent on it writes what Telegraf would, in line protocol, and the
+service reports its SERVER spans, which the Zipkin client library py_zipkin has made and encoded (`V2_JSON`,
+at most 100 to a message). Both are given back byte for byte by `Recording.load(...).messages()`: topic, key,
+value and Kafka's timestamp of each message, in order. `meta.json` holds a checksum of all of them.
+
 Times are milliseconds since the epoch, UTC.
 
 | file | holds |
 | --- | --- |
-| `requests.npz.xz` | requests at each service: service, time of answer (ms), response time (µs) since the \
-caller sent it; read it with `Recording.load` |
-| `readings.csv.gz` | `timestamp_ms`, `other_load_percent`, then `<service>.<METRIC>`, once a second |
+| `spans.npz.xz` | spans in their messages: service, time of sending; customer's request and what was asked \
+for, time of answer (µs), response time (µs) since the caller sent it, whether it failed |
+| `readings.csv.gz` | `timestamp_ms`, `other_load_percent`, then `<service>.<field>`, once a second; of a \
+counter its growth since the row before, in the first row the counter |
 | `truth.csv` | faults: kind, metric to blame, service, when it began to grow, was full, ended |
-| `meta.json` | services, start, end of the first, fault-free minutes, seed, counts of customers' requests |
+| `meta.json` | services, start, end of the first, fault-free minutes, seed, checksum, counts of customers' \
+requests |
 """
 
 
@@ -58,20 +85,26 @@ def describe(recording: Recording) -> str:
         The recording.
     """
     windows = slow_windows(recording)
-    parts = [_HEAD, _metrics(recording), _overview(recording, windows)]
+    head = _HEAD if CONVERTED not in recording.meta else _HEAD + _CONVERTED
+    parts = [head, _fields(recording), _overview(recording, windows)]
     parts += [_services(recording, windows), _faults(recording, windows)]
     return "\n".join(parts)
 
 
-def _metrics(recording: Recording) -> str:
-    lines = ["| metric | unit |", "| --- | --- |"]
-    lines += [f"| {name} | {unit} |" for name, unit in zip(recording.metrics, METRIC_UNITS, strict=True)]
+def _fields(recording: Recording) -> str:
+    lines = ["| field | of the line | is |", "| --- | --- | --- |"]
+    for number, name in enumerate(FIELDS):
+        of_line, meaning = _FIELDS[name]
+        is_missing = len(recording.rows) and bool(np.isnan(recording.rows[:, :, number]).all())
+        lines.append(f"| {name} | `{of_line}` | {meaning}{'; not recorded' if is_missing else ''} |")
     lines += [
         "",
-        "CPU, memory (resident) and disk are read from outside of the process; the disk is hardly ever read,",
-        "all is cached. NETWORK_IN and NETWORK_OUT are counted by the service itself, as server and client:",
-        "bodies, and an estimate of heads. The other load is what the machine did besides the services and",
-        "the recorder, percent of all cores; the kernel's part of writing to disk is in it.",
+        "A host has one core, 256 MiB of memory, a disk and an interface of its own. Processor, resident",
+        "memory and disk bytes are those of the service's process, read from outside; the disk is hardly",
+        "ever read, all is cached. Bytes of the network and times of the disk are counted by the service",
+        "itself: bodies as server and client, and an estimate of heads; the time the disk fault writes. Ids of spans",
+        "come from the seed. The other load is what the machine did besides the services and the recorder,",
+        "percent of all cores; the kernel's part of writing to disk is in it.",
         "",
     ]
     return "\n".join(lines)
@@ -90,8 +123,9 @@ def _overview(recording: Recording, windows: SlowWindows) -> str:
             f"{meta['customer_requests']:,} sent, {meta['customer_requests_failed']:,} failed, "
             f"{meta['customer_requests_dropped']:,} dropped",
         ),
-        ("requests at services", f"{len(recording.request_us):,}"),
-        ("readings", f"{len(recording.readings_ms):,} seconds"),
+        ("spans", f"{len(recording.spans.spans):,} in {len(recording.spans.counts):,} messages"),
+        ("lines", f"{_count_lines(recording):,}, {len(recording.rows_ms):,} seconds"),
+        ("checksum", f"{recording.checksum[:16] or '–'}…"),
         ("faults", f"{len(recording.faults)}"),
         ("incidents (runs of slow windows of a service)", f"{windows.incidents()}"),
         ("slow windows", f"{windows.share():.2%} of {int(np.sum(windows.labels >= 0)):,}"),
@@ -107,6 +141,10 @@ def _overview(recording: Recording, windows: SlowWindows) -> str:
         "the median of its service in the fault-free minutes.\n"
     )
     return "\n".join([text, "| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows), ""])
+
+
+def _count_lines(recording: Recording) -> int:
+    return sum(sum(1 for _ in line_messages(recording.services, 0, row)) for row in recording.rows.tolist())
 
 
 def _services(recording: Recording, windows: SlowWindows) -> str:

@@ -99,6 +99,7 @@ class Effects:
         self._file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
         path.unlink()
         self._written_bytes = 0
+        self._written_s = 0.0
         self._closed = threading.Event()
         self._hogs: list[threading.Thread] = []
 
@@ -153,6 +154,11 @@ class Effects:
         return os.fstat(self._file).st_size
 
     @property
+    def written_ms(self) -> int:
+        """Return how long was written to disk so far, milliseconds."""
+        return int(self._written_s * 1000)
+
+    @property
     def competing_threads(self) -> int:
         """Return how many threads compete with requests for the interpreter, or stand by to."""
         return sum(thread.is_alive() for thread in self._hogs)
@@ -176,13 +182,17 @@ class Effects:
         return any(leaked.startswith(_SOUGHT) for leaked in self._leaked)
 
     def _write_synced(self, wanted_ms: float) -> None:
-        until = time.perf_counter() + wanted_ms / 1000
+        if wanted_ms <= 0:
+            return
+        started_s = time.perf_counter()
+        until = started_s + wanted_ms / 1000
         while time.perf_counter() < until:
             if self._written_bytes >= _FILE_BYTES:
                 os.lseek(self._file, 0, os.SEEK_SET)
                 self._written_bytes = 0
             self._written_bytes += os.write(self._file, _BLOCK)
             os.fsync(self._file)
+        self._written_s += time.perf_counter() - started_s
 
     def _start_hogs(self) -> None:
         for _ in range(_HOG_THREADS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,7 +19,7 @@ METRICS: tuple[str, ...] = (
     "NETWORK_IN",
     "NETWORK_OUT",
 )
-"""Order of the metrics of a recording; the last two come from the services' own counts."""
+"""Order of the metrics of a recording's readings."""
 
 METRIC_UNITS: tuple[str, ...] = (
     "percent of one core",
@@ -28,8 +29,6 @@ METRIC_UNITS: tuple[str, ...] = (
     "bytes per second",
     "bytes per second",
 )
-
-_MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +40,14 @@ class Reading:
     at_ms : int
         When, milliseconds since the epoch.
     processes : tuple of tuple of float
-        CPU, MEMORY, DISK_READ and DISK_WRITE of each process.
+        Of each process: processor since the last reading, percent of a core (NaN if there was none); resident
+        memory, bytes read and bytes written since it began.
     other_load_percent : float
-        What neither the services nor the recorder used, percent of all cores.
+        What neither the services nor the recorder used, percent of all cores; 0 in the first reading.
     """
 
     at_ms: int
-    processes: tuple[tuple[float, float, float, float], ...]
+    processes: tuple[tuple[float, int, int, int], ...]
     other_load_percent: float
 
 
@@ -76,7 +76,7 @@ class ResourceMeter:
         self._former: _Former | None = None
 
     def read(self, at_ms: int) -> Reading | None:
-        """Return the reading up to a time; None for the first, which only sets the counters.
+        """Return the reading up to a time; None if no time has passed since the last.
 
         Parameters
         ----------
@@ -88,27 +88,37 @@ class ResourceMeter:
         RecordingError
             If a process is gone.
         """
+        former = self._former
+        if former is not None and at_ms <= former.at_ms:
+            return None
         try:
             counters = [_counters_of(process) for process in self._processes]
-            memory_bytes = [process.memory_info().rss for process in self._processes]
+            memory_bytes = [int(process.memory_info().rss) for process in self._processes]
         except psutil.Error as error:
             raise RecordingError(f"a service cannot be read: {error}") from error
-        recorder_s = _cpu_s(self._recorder)
-        machine = _machine_s()
-        former, self._former = self._former, _Former(at_ms, counters, recorder_s, *machine)
-        if former is None or at_ms <= former.at_ms:
-            return None
-        elapsed_s = (at_ms - former.at_ms) / 1000
-        rows: list[tuple[float, float, float, float]] = []
-        used_s = recorder_s - former.recorder_s
-        for before, now, held_bytes in zip(former.counters, counters, memory_bytes, strict=True):
-            used_s += now[0] - before[0]
-            cpu_percent = round(100 * (now[0] - before[0]) / elapsed_s, 1)
-            read, written = (round((now[index] - before[index]) / elapsed_s) for index in (1, 2))
-            rows.append((cpu_percent, round(held_bytes / _MEGABYTE, 2), read, written))
-        other_s = max(0.0, machine[0] - former.busy_s - used_s)
-        other_percent = round(100 * other_s / max(machine[1] - former.all_s, 1e-3), 1)
-        return Reading(at_ms, tuple(rows), other_percent)
+        now = _Former(at_ms, counters, _cpu_s(self._recorder), *_machine_s())
+        self._former = now
+        used_s = [math.nan] * len(counters)
+        if former is not None:
+            used_s = [after[0] - before[0] for before, after in zip(former.counters, counters, strict=True)]
+        rows = tuple(
+            (_percent(seconds, at_ms, former), held_bytes, read, written)
+            for seconds, held_bytes, (_, read, written) in zip(used_s, memory_bytes, counters, strict=True)
+        )
+        other_percent = 0.0 if former is None else _other_percent(former, now, sum(used_s))
+        return Reading(at_ms, rows, other_percent)
+
+
+def _percent(used_s: float, at_ms: int, former: _Former | None) -> float:
+    """Return the processor time used since the last reading, percent of a core."""
+    return math.nan if former is None else round(100 * used_s / ((at_ms - former.at_ms) / 1000), 1)
+
+
+def _other_percent(former: _Former, now: _Former, services_s: float) -> float:
+    """Return what others used since the last reading, percent of all cores."""
+    used_s = services_s + now.recorder_s - former.recorder_s
+    other_s = max(0.0, now.busy_s - former.busy_s - used_s)
+    return round(100 * other_s / max(now.all_s - former.all_s, 1e-3), 1)
 
 
 def _counters_of(process: psutil.Process) -> tuple[float, int, int]:

@@ -90,7 +90,7 @@ def record(
         if out.exists():
             out.rename(scratch / "former")
         written.rename(out)
-    progress(f"wrote {len(recording.request_us)} requests and {len(plan.faults)} faults")
+    progress(f"wrote {len(recording.spans.spans)} spans and {len(plan.faults)} faults")
     return recording
 
 
@@ -127,7 +127,7 @@ async def _run(plan: RunPlan, scratch: Path, warm_up_s: int, progress: Callable[
 async def _read_every_second(
     shop: ShopProcesses, start_ms: int, end_ms: int, progress: Callable[[str], None]
 ) -> list[Reading]:
-    """Return the readings taken at each full second of the recording."""
+    """Return the readings taken at each full second of the recording, the first at its start."""
     meter = ResourceMeter(shop.pids)
     readings: list[Reading] = []
     last_progress_s = -math.inf
@@ -136,7 +136,7 @@ async def _read_every_second(
         if shop.ended:
             raise RecordingError(f"services ended early: {', '.join(shop.ended)}")
         reading = meter.read(time.time_ns() // 1_000_000)
-        if reading is not None and start_ms + 500 < reading.at_ms < end_ms + 500:
+        if reading is not None and start_ms - 500 < reading.at_ms < end_ms + 500:
             readings.append(reading)
         if time.monotonic() - last_progress_s >= _PROGRESS_EVERY_S:
             last_progress_s = time.monotonic()

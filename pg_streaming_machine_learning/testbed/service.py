@@ -1,8 +1,8 @@
 """One service of the shop: a process that answers HTTP requests and reports once a second.
 
 Run as `python -m pg_streaming_machine_learning.testbed.service`. It talks with its parent in
-lines of JSON: it says its port, is told everything else (`Orders`), then reports the requests
-it answered and the bytes it moved. It ends when its standard input does, thus with its parent.
+lines of JSON: it says its port, is told everything else (`Orders`), then reports the spans of the requests
+it answered, and what it moved (`reports.Report`). It ends when its standard input does, thus with its parent.
 """
 
 from __future__ import annotations
@@ -21,7 +21,16 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
 
 from pg_streaming_machine_learning.testbed.effects import Effects
 from pg_streaming_machine_learning.testbed.orders import Orders
-from pg_streaming_machine_learning.testbed.shop import SENT_HEADER, SIZES, STAGES, WORK_SPREAD
+from pg_streaming_machine_learning.testbed.shop import (
+    MIX,
+    REQUEST_HEADER,
+    SENT_HEADER,
+    SIZES,
+    STAGES,
+    WORK_SPREAD,
+)
+from pg_streaming_machine_learning.testbed.span_reporter import SpanReporter
+from pg_streaming_machine_learning.testbed.span_text import SpanNumbers
 
 REQUEST_HEAD_BYTES = 210
 ANSWER_HEAD_BYTES = 160
@@ -30,6 +39,7 @@ ANSWER_HEAD_BYTES = 160
 CALL_TIMEOUT_S = 20.0
 _SLICE = bytes(1 << 14)
 _LONGEST_ORDERS_BYTES = 1 << 20
+_KINDS = {kind: number for number, (kind, _) in enumerate(MIX)}
 
 
 class ShopService:
@@ -52,19 +62,19 @@ class ShopService:
         self._effects = effects
         self._session = session
         self._random = random.Random(f"{orders.service} {orders.seed}")
-        self._answered: list[tuple[int, int]] = []
+        self._spans = SpanReporter(orders.service, orders.seed)
         self._in_bytes = 0
         self._out_bytes = 0
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request, and note its response time since its caller sent it."""
-        kind = request.path[1:]
+        """Answer one request, and make a span of it, which lasts since its caller sent it."""
+        kind, number = request.path[1:], request.headers[REQUEST_HEADER]
         self._in_bytes += REQUEST_HEAD_BYTES
         await self._effects.before_work()
         self._work()
         try:
             for stage in STAGES.get((self._service, kind), ()):
-                await asyncio.gather(*(self._call(service, kind) for service in stage))
+                await asyncio.gather(*(self._call(service, kind, number) for service in stage))
             status = 200
         except (ClientError, OSError, asyncio.TimeoutError):
             status = 503
@@ -73,19 +83,25 @@ class ShopService:
         self._out_bytes += ANSWER_HEAD_BYTES + len(body) + padding_bytes
         done_ns = time.time_ns()
         sent_ns = int(request.headers[SENT_HEADER])
-        self._answered.append((done_ns // 1_000_000, max(0, done_ns - sent_ns) // 1000))
+        duration_us = max(0, done_ns - sent_ns) // 1000
+        self._spans.add(
+            SpanNumbers(int(number), _KINDS[kind], done_ns // 1000, duration_us, int(status != 200))
+        )
         if padding_bytes == 0:
             return web.Response(body=body, status=status)
         return await _send_padded(request, status, body, padding_bytes)
 
     def report(self) -> dict[str, Any]:
-        """Return what was answered since the last report, and bytes moved since the start."""
-        answered, self._answered = self._answered, []
+        """Return the spans since the last report, and what was moved since the start."""
+        numbers, texts = self._spans.take()
         return {
             "at_ms": time.time_ns() // 1_000_000,
-            "answered": answered,
-            "in_bytes": self._in_bytes,
-            "out_bytes": self._out_bytes,
+            "spans": numbers,
+            "texts": texts,
+            "bytes_recv": self._in_bytes,
+            "bytes_sent": self._out_bytes,
+            "read_time": 0,
+            "write_time": self._effects.written_ms,
         }
 
     def _spread(self) -> float:
@@ -100,9 +116,9 @@ class ShopService:
     def _body(self) -> bytes:
         return bytes(int(self._size.body_bytes * self._spread()))
 
-    async def _call(self, service: str, kind: str) -> None:
+    async def _call(self, service: str, kind: str, number: str) -> None:
         self._out_bytes += REQUEST_HEAD_BYTES
-        headers = {SENT_HEADER: str(time.time_ns())}
+        headers = {SENT_HEADER: str(time.time_ns()), REQUEST_HEADER: number}
         async with self._session.get(self._urls[service] + kind, headers=headers) as answer:
             body = await answer.read()
             self._in_bytes += ANSWER_HEAD_BYTES + len(body)

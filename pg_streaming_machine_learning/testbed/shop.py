@@ -13,6 +13,12 @@ ENTRY = "gateway"
 SENT_HEADER = "X-Sent-Ns"
 """Header with the wall-clock time of sending, nanoseconds, from which a response time counts."""
 
+REQUEST_HEADER = "X-Request"
+"""Header with the number of the customer's request, from which the ids of its spans follow."""
+
+ADDRESSES: dict[str, str] = {service: f"10.0.0.{number}" for number, service in enumerate(SERVICES, start=1)}
+"""The address of each service's host, as its spans have it; in truth all listen on loopback."""
+
 MIX: tuple[tuple[str, float], ...] = (("browse", 0.60), ("cart", 0.25), ("order", 0.15))
 """What customers ask for, and the share of each."""
 
@@ -25,6 +31,14 @@ STAGES: dict[tuple[str, str], tuple[tuple[str, ...], ...]] = {
     ("checkout", "order"): (("cart",), ("payment",)),
 }
 """Calls of a service for a request: stages one after another, the calls of a stage at once."""
+
+CALLERS: dict[tuple[str, str], str] = {
+    (called, kind): caller
+    for (caller, kind), stages in STAGES.items()
+    for stage in stages
+    for called in stage
+}
+"""Who calls a service for a request; for each, one does at most."""
 
 
 @dataclass(frozen=True, slots=True)
