@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -26,10 +26,13 @@ class Read:
     headers: dict[str, bytes]
 
 
-def create_topic(bootstrap: str, topic: str, partitions: int) -> None:
+def create_topic(
+    bootstrap: str, topic: str, partitions: int, properties: Mapping[str, str] | None = None
+) -> None:
     """Make a topic."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(30)
+    new = NewTopic(topic, partitions, 1, config=dict(properties or {}))
+    admin.create_topics([new])[topic].result(30)
 
 
 def partitions_of(bootstrap: str, topic: str) -> int:
