@@ -110,6 +110,11 @@ def _kinds(settings: Settings) -> dict[str, TopicKind]:
     return {
         settings.features_topic: TopicKind.WINDOWED,
         settings.input_topic: TopicKind.WINDOWED,
+        settings.targets_topic: TopicKind.TARGETS,
+        settings.system_traces_topic: TopicKind.SYSTEM_TRACES,
+        settings.telegraf_topic: TopicKind.TEXT,
+        settings.nagios_topic: TopicKind.TEXT,
+        settings.zipkin_topic: TopicKind.TEXT,
         settings.log_topic: TopicKind.LOG,
         settings.predictions_topic: TopicKind.PREDICTIONS,
         settings.dead_letters_topic: TopicKind.DEAD_LETTERS,

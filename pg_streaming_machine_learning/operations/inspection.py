@@ -21,6 +21,7 @@ from pg_streaming_machine_learning.wire import log
 from pg_streaming_machine_learning.wire.body import BodyReader
 from pg_streaming_machine_learning.wire.framing import unframe
 from pg_streaming_machine_learning.wire.registry import Registry
+from pg_streaming_machine_learning.wire.target import decode_target, decode_target_key
 from pg_streaming_machine_learning.wire.windowed_key import split_windowed_key
 
 __all__ = ["Inspector", "Part", "TopicKind"]
@@ -36,6 +37,12 @@ class TopicKind(Enum):
 
     WINDOWED = "windowed"
     """An input topic: windowed Avro key, Avro value."""
+    TARGETS = "targets"
+    """Windowed host, a number of four bytes."""
+    SYSTEM_TRACES = "system-traces"
+    """Name of the source, Avro value."""
+    TEXT = "text"
+    """What agents send: text, such as lines or JSON."""
     LOG = "log"
     """The log: host, our own encoding."""
     PREDICTIONS = "predictions"
@@ -111,6 +118,12 @@ class Inspector:
         table: dict[tuple[TopicKind, Part], _Decoding] = {
             (TopicKind.WINDOWED, "key"): self._windowed_key,
             (TopicKind.WINDOWED, "value"): self._avro,
+            (TopicKind.TARGETS, "key"): _target_key,
+            (TopicKind.TARGETS, "value"): _target,
+            (TopicKind.SYSTEM_TRACES, "key"): _text,
+            (TopicKind.SYSTEM_TRACES, "value"): self._avro,
+            (TopicKind.TEXT, "key"): _text,
+            (TopicKind.TEXT, "value"): _text,
             (TopicKind.LOG, "key"): _text,
             (TopicKind.LOG, "value"): _log_record,
             (TopicKind.PREDICTIONS, "key"): _text,
@@ -120,8 +133,7 @@ class Inspector:
 
     async def _windowed_key(self, data: bytes) -> Any:
         inner, start_ms = split_windowed_key(data)
-        key = await self._avro(inner)
-        return {**key, "window_start_ms": start_ms, "window_start": _time(start_ms)}
+        return {**await self._avro(inner), **_window(start_ms)}
 
     async def _avro(self, data: bytes) -> dict[str, Any]:
         schema_id, body = unframe(data)
@@ -152,6 +164,15 @@ async def _text(data: bytes) -> Any:
         return {"hex": data.hex(" ")}
 
 
+async def _target_key(data: bytes) -> Any:
+    host, start_ms = decode_target_key(data)
+    return {"host": host, **_window(start_ms)}
+
+
+async def _target(data: bytes) -> Any:
+    return {"label": decode_target(data)}
+
+
 async def _log_record(data: bytes) -> Any:
     record = log.decode(data)
     return {"type": type(record).__name__, **dataclasses.asdict(record)}
@@ -170,6 +191,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value
+
+
+def _window(start_ms: int) -> dict[str, Any]:
+    return {"window_start_ms": start_ms, "window_start": _time(start_ms)}
 
 
 def _time(at_ms: int) -> str:

@@ -16,10 +16,17 @@ from pg_streaming_machine_learning.demo.revisions import METRICS, Revision
 from pg_streaming_machine_learning.errors import RegistryUnreachable
 from pg_streaming_machine_learning.operations.inspection import Inspector, TopicKind
 from pg_streaming_machine_learning.records.input import InputRecord
+from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetric, TraceUnit
 from pg_streaming_machine_learning.records.update import (
+    Duration,
+    DurationsUpdate,
     InputPartition,
+    LabelUpdate,
     ProgressMark,
+    Reading,
+    ReadingsUpdate,
     SourcePlace,
+    Update,
     WindowUpdate,
 )
 from pg_streaming_machine_learning.wire import log
@@ -27,13 +34,19 @@ from pg_streaming_machine_learning.wire.codec import AvroEncoder, schema_of
 from pg_streaming_machine_learning.wire.feature import STREAMING_NAMESPACE, FeatureKey, LabeledFeature
 from pg_streaming_machine_learning.wire.prediction import BottleneckPrediction
 from pg_streaming_machine_learning.wire.registry import Registry
+from pg_streaming_machine_learning.wire.system_trace import SystemTrace
+from pg_streaming_machine_learning.wire.target import encode_target, encode_target_key
 
 KINDS = {
     "in": TopicKind.WINDOWED,
+    "targets": TopicKind.TARGETS,
+    "traces": TopicKind.SYSTEM_TRACES,
+    "lines": TopicKind.TEXT,
     "log": TopicKind.LOG,
     "out": TopicKind.PREDICTIONS,
     "dead": TopicKind.DEAD_LETTERS,
 }
+CPU = {"metric": "CPU", "measure": "UTILIZATION", "unit": "PERCENT"}
 STATISTICS = (1.0, 2.0, 1.5, 0.5, 1.0, 1.5, 2.0, math.nan, -1.0, 0.1, 0.2)
 
 
@@ -52,6 +65,7 @@ class Bench:
                 ("in-key", FeatureKey),
                 ("in-value", LabeledFeature),
                 ("out-value", BottleneckPrediction),
+                ("traces-value", SystemTrace),
             )
         ]
 
@@ -132,6 +146,98 @@ def test_a_progress_mark_of_the_log(bench: Bench) -> None:
     assert described["value"]["type"] == "ProgressMark"
     assert described["value"]["input"] == {"topic": "in", "partition": 2}
     assert described["value"]["idle"] is True
+
+
+def test_a_target(bench: Bench) -> None:
+    """Host and window of the key, the label of the value."""
+    key, value = encode_target_key("cärt", 1_600_000_000_000), encode_target(1)
+    described = bench.describe(InputRecord("targets", 0, 0, 1, key, value))
+    window = {"window_start_ms": 1_600_000_000_000, "window_start": "2020-09-13T12:26:40.000+00:00"}
+    assert (described["key"], described["value"]) == ({"host": "cärt", **window}, {"label": 1})
+
+
+@pytest.mark.parametrize(
+    ("part", "data", "why"),
+    [
+        ("key", b"\xff" + bytes(8), "bad-key: key has a host that is no UTF-8"),
+        ("key", bytes(7), "bad-key: "),
+        ("value", bytes(3), "bad-value: target has 3 bytes, expected 4"),
+        ("value", b"\0\0\0\7", "bad-label: label is 7, expected 0 or 1"),
+    ],
+)
+def test_a_target_that_is_none_is_said(bench: Bench, part: str, data: bytes, why: str) -> None:
+    """The digits are shown, with what is wrong."""
+    key, value = (data, None) if part == "key" else (None, data)
+    described = bench.describe(InputRecord("targets", 0, 0, 1, key, value))[part]
+    assert described["hex"] == data.hex(" ")
+    assert described["refused"].startswith(why)
+
+
+@pytest.mark.parametrize("key", [None, b"telegraf", bytes(5)])
+def test_a_system_trace(bench: Bench, key: bytes | None) -> None:
+    """The key is text or nothing, the value Avro."""
+    trace = SystemTrace(
+        1_600_000_000_000, "cart", TraceMetric.CPU, TraceMeasure.UTILIZATION, TraceUnit.PERCENT, "12.5"
+    )
+    value = AvroEncoder(SystemTrace, bench.ids[3]).encode(trace)
+    described = bench.describe(InputRecord("traces", 0, 0, 1, key, value))
+    assert described["key"] == (None if key is None else key.decode())
+    assert described["value"] == {
+        "timestamp": 1_600_000_000_000,
+        "hostname": "cart",
+        "metric": "CPU",
+        "measure": "UTILIZATION",
+        "unit": "PERCENT",
+        "value": "12.5",
+    }
+
+
+@pytest.mark.parametrize("text", ["mem,host=cärt used_percent=5\n", '[{"duration":5}]', "\0\0\0\0\1"])
+def test_what_agents_send_is_text(bench: Bench, text: str) -> None:
+    """Even where the first bytes could be those of Avro."""
+    described = bench.describe(InputRecord("lines", 0, 0, 1, b"cart", text.encode()))
+    assert (described["key"], described["value"]) == ("cart", text)
+
+
+PLACE = SourcePlace("in", 2, 7, 1)
+
+
+@pytest.mark.parametrize(
+    ("update", "expected"),
+    [
+        (
+            ReadingsUpdate(
+                PLACE, "cart", (Reading(METRICS["CPU"], 5, 12.5), Reading(METRICS["CPU"], 6, 1, "c"))
+            ),
+            {
+                "type": "ReadingsUpdate",
+                "readings": [
+                    {"metric": CPU, "timestamp_ms": 5, "value": 12.5, "counter": ""},
+                    {"metric": CPU, "timestamp_ms": 6, "value": 1.0, "counter": "c"},
+                ],
+            },
+        ),
+        (
+            DurationsUpdate(PLACE, "cart", (Duration("shop", 5, 800, is_error=True),)),
+            {
+                "type": "DurationsUpdate",
+                "durations": [{"service": "shop", "start_ms": 5, "duration_us": 800, "is_error": True}],
+            },
+        ),
+        (
+            LabelUpdate(PLACE, "cart", 5000, 1),
+            {"type": "LabelUpdate", "window_start_ms": 5000, "label": 1},
+        ),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_updates_of_every_other_kind_of_the_log(
+    bench: Bench, update: Update, expected: dict[str, object]
+) -> None:
+    """Readings, durations and labels, each with the place it came from."""
+    described = bench.describe(InputRecord("log", 0, 0, 1, b"cart", log.encode_update(update)))
+    place = {"topic": "in", "partition": 2, "offset": 7, "index": 1}
+    assert described["value"] == {"place": place, "host": "cart", **expected}
 
 
 def test_a_prediction(bench: Bench) -> None:
