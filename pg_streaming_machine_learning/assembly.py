@@ -15,6 +15,7 @@ from pg_streaming_machine_learning.labels.objective_file import read_objectives
 from pg_streaming_machine_learning.labels.objectives import Objectives
 from pg_streaming_machine_learning.learning.models import ModelSpec
 from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
+from pg_streaming_machine_learning.outputs.published import Publisher
 from pg_streaming_machine_learning.sources import Source, SourceOptions, create_sources
 from pg_streaming_machine_learning.sources.host_aliases import HostAliases
 from pg_streaming_machine_learning.sources.limits import Limits
@@ -60,6 +61,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         host_as_feature=settings.host_as_feature,
         objectives=_objectives(settings.objectives),
         label_without_spans=None if settings.label_without_spans == "none" else 0,
+        tell_measured="system-traces" in settings.publish,
     )
 
 
@@ -153,6 +155,7 @@ def _look_before_start(app: Application, settings: Settings, registry: Registry,
         owners.signer = Signer(key, settings.snapshot_unsigned)
         encoder = AvroEncoder(BottleneckPrediction, started.schema_id)
         owners.predictions = PredictionOutput(settings.predictions_topic, encoder)
+        owners.published = Publisher(started.published)
         owners.progress_partitions = started.progress_partitions
         if started.dead_letter_bytes is not None:
             owners.dead_letters.limit_bytes = started.dead_letter_bytes

@@ -74,6 +74,9 @@ class EngineConfig:
         Which durations are too long.
     label_without_spans : int or None
         Label of a window that has neither a label nor a duration.
+    tell_measured : bool
+        Whether the readings that go into windows are among the effects. Neither predictions nor state depend
+        on it, so a snapshot may be taken with it and restored without.
     """
 
     inputs: tuple[str, ...]
@@ -89,6 +92,7 @@ class EngineConfig:
     evaluation_window: int = 1000
     objectives: Objectives = field(default_factory=Objectives.default)
     label_without_spans: int | None = None
+    tell_measured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,7 @@ class Engine:
         self.config = config
         self.evaluation = Evaluation(config.evaluation_window)
         self._watermark = WatermarkTracker(config.inputs, config.idle_after_ms, closing_delay_ms)
-        self._windows = OpenWindows(windows, config.grace_ms)
+        self._windows = OpenWindows(windows, config.grace_ms, is_telling=config.tell_measured)
         self._strangers = Strangers(config.hop_ms)
         self._places = SeenPlaces()
         self._learner = Learner(
@@ -205,6 +209,7 @@ class Engine:
                 yield from self._advance(record)
             else:
                 self._take(record)
+                yield from self._windows.take_measured()
             yield None
 
     def take_late(self) -> list[Late]:
@@ -231,6 +236,7 @@ class Engine:
         """Move the watermark, and close what it has passed."""
         if self._watermark.update(mark) and self.watermark_ms is not None:
             for closed in self._windows.close(self.watermark_ms):
+                yield from self._windows.take_measured()
                 yield self._conclude(closed)
 
     def _conclude(self, closed: ClosedWindow) -> Concluded:
@@ -379,6 +385,7 @@ class Engine:
             "model": dataclasses.asdict(self.config.model),
             "objectives": self.config.objectives.describe(),
         }
+        del told["tell_measured"]
         return json.dumps(told, sort_keys=True, default=repr)
 
 

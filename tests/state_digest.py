@@ -57,7 +57,7 @@ def _open_windows(windows: OpenWindows) -> dict[str, Any]:
     store["_revisions"] = [sorted(hosts[start_ms][host].items()) for start_ms, host in store["_open"]]
     parts = {f"store{name}": value for name, value in store.items()}
     parts["readings"] = sorted(
-        (host, metric, series.topic, list(series.times_ms), list(series.values))
+        (host, metric, series.topic, series.is_adding, list(series.times_ms), list(series.values))
         for host, metrics in windows._readings._hosts.items()
         for metric, series in metrics.items()
     )

@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "learning": ({"records"}, {"numpy", "river"}),
     "engine": ({"records", "windows", "labels", "learning"}, set()),
     "state": ({"records", "windows", "learning", "engine"}, set()),
-    "outputs": ({"records", "wire"}, set()),
+    "outputs": ({"records", "wire"}, {"aiokafka"}),
     "config": ({"sources"}, {"simple_settings"}),
     "simulation": ({"records", "wire"}, {"confluent_kafka", "numpy"}),
     "testbed": ({"records", "wire", "windows", "labels"}, {"aiohttp", "numpy", "psutil"}),

@@ -199,8 +199,10 @@ PARTS = (
     "evaluation",
 )
 NO_STATE = {
-    # What waits to be logged, and who was named in the log.
+    # What waits to be logged or told, and who was named in the log.
     "_late_updates",
+    "_measured",
+    "_final",
     "_found",
     "_named",
     # What comes from the settings, which count by themselves.

@@ -9,8 +9,17 @@ __all__ = ["Output"]
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What is to be sent: topic, key and value; the sender chooses partition and headers."""
+    """What is to be sent.
+
+    Parameters
+    ----------
+    topic, key, value
+        Where to, and what. The sender chooses the headers.
+    partition : int or None
+        Where in the topic; None if the sender chooses.
+    """
 
     topic: str
     key: bytes | None
     value: bytes | None
+    partition: int | None = None

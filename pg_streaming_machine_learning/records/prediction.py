@@ -160,7 +160,9 @@ class Concluded:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The value of a metric at one time, as it goes into windows: a gauge, or the rate of counters.
+    """The value of a metric at one time, as it goes into windows: a gauge, or the rates of counters summed.
+
+    It does not change any more. Those of a host and metric come in the order that their windows have them in.
 
     Parameters
     ----------

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pg_streaming_machine_learning.errors import FingerprintError, LogFormatError
 from pg_streaming_machine_learning.learning.models import model_version
 from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
-from pg_streaming_machine_learning.records.prediction import Concluded, Prediction
+from pg_streaming_machine_learning.outputs.published import Publisher
+from pg_streaming_machine_learning.records.output import Output
+from pg_streaming_machine_learning.records.prediction import Concluded
 from pg_streaming_machine_learning.state.layout import PROGRESS_KEY
 from pg_streaming_machine_learning.state.progress import EngineProgress
 from pg_streaming_machine_learning.state.recovery import Recovered
@@ -51,11 +53,14 @@ class EngineOutlet:
         Makes the records.
     state_topic : str
         Where progress and snapshots go.
+    published : Publisher
+        Makes the records of what else is told.
     """
 
     transactions: Transactions
     predictions: PredictionOutput
     state_topic: str
+    published: Publisher = field(default_factory=lambda: Publisher({}))
 
 
 class EngineHost:
@@ -172,17 +177,22 @@ class EngineHost:
         except LogFormatError as error:
             raise LogFormatError(f"{self._name}@{fetched.offset}: {error}") from error
         for effect in self.engine.steps((record,)):
+            if effect is not None and not self._is_replaying:
+                # Without headers, as others write these topics.
+                outputs += [self._outgoing(each) for each in self._outlet.published.encode(effect)]
             if isinstance(effect, Concluded) and effect.prediction is not None:
                 if not self._is_replaying:
-                    outputs.append(self._outgoing(effect.prediction, LogPlace(fetched.offset, index)))
+                    output = self._outlet.predictions.encode(effect.prediction)
+                    outputs.append(self._outgoing(output, LogPlace(fetched.offset, index)))
                 index += 1
             await breath.take()
             if self.is_closed:
                 return
 
-    def _outgoing(self, prediction: Prediction, cause: LogPlace) -> Outgoing:
-        output = self._outlet.predictions.encode(prediction)
-        return Outgoing(output.topic, self._place[1], output.key, output.value, cause_headers(cause))
+    def _outgoing(self, output: Output, cause: LogPlace | None = None) -> Outgoing:
+        partition = self._place[1] if output.partition is None else output.partition
+        headers = () if cause is None else cause_headers(cause)
+        return Outgoing(output.topic, partition, output.key, output.value, headers)
 
     async def _meet(self) -> None:
         """Begin to send outputs: the state has come to where they were sent to."""

@@ -13,6 +13,7 @@ from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.engine import Engine, EngineConfig
 from pg_streaming_machine_learning.errors import TopicError
 from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
+from pg_streaming_machine_learning.outputs.published import Publisher
 from pg_streaming_machine_learning.sources import Source
 from pg_streaming_machine_learning.state.layout import StateRecord, StoredState
 from pg_streaming_machine_learning.state.progress import RouterProgress, router_key
@@ -87,6 +88,8 @@ class KafkaOwners:
     ----------
     predictions : PredictionOutput or None
         Makes the records of predictions; known once the registry was asked.
+    published : Publisher
+        Makes the records of what else is told; nothing before the registry was asked.
     progress_partitions : int
         How many partitions the progress topic has; known once Kafka was asked.
     """
@@ -105,6 +108,7 @@ class KafkaOwners:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.predictions: PredictionOutput | None = None
+        self.published = Publisher({})
         self.progress_partitions = 1
         self.dead_letters = DeadLetters(settings.dead_letters_topic)
         self._settings = settings
@@ -154,7 +158,7 @@ class KafkaOwners:
             SnapshotSchedule(every, monotonic=self._monotonic),
             monotonic=self._monotonic,
         )
-        outlet = EngineOutlet(transactions, self.predictions, settings.state_topic)
+        outlet = EngineOutlet(transactions, self.predictions, settings.state_topic, self.published)
         shared = self._shared
         host = EngineHost(
             place, recovered, outlet, writer, shared.positions, shared.gate, monotonic=self._monotonic

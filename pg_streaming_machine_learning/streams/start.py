@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from confluent_kafka.admin import AdminClient
 
 from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.errors import RegistryError, RegistryUnavailable, RegistryUnreachable
+from pg_streaming_machine_learning.outputs.published import PUBLISHED_RECORDS, PublishedTopic
 from pg_streaming_machine_learning.streams.patience import NotYet, patiently
 from pg_streaming_machine_learning.streams.topic_checks import check_topics, partitions_of
 from pg_streaming_machine_learning.streams.topics import PROGRESS_PARTITIONS
@@ -45,11 +48,14 @@ class Started:
         The largest record the topic of the dead letters takes, None if the broker does not tell.
     progress_partitions : int
         How many partitions of the progress topic are used: not more than it is made with; it may grow.
+    published : mapping of str to PublishedTopic
+        Where to publish what.
     """
 
     schema_id: int
     dead_letter_bytes: int | None
     progress_partitions: int
+    published: Mapping[str, PublishedTopic]
 
 
 async def check_start(settings: Settings, registry: StartRegistry) -> Started:
@@ -71,15 +77,25 @@ async def check_start(settings: Settings, registry: StartRegistry) -> Started:
         lambda: asyncio.to_thread(partitions_of, admin, settings.progress_topic), left_s()
     )
     logger.info("topics are there broker=%s", settings.bootstrap_servers)
-    schema_id = await patiently(lambda: _prediction_schema(settings, registry), left_s())
+
+    async def schema_id_of(subject: str, model: type[Any]) -> int:
+        return await patiently(lambda: _schema_id(settings, registry, subject, model), left_s())
+
+    schema_id = await schema_id_of(f"{settings.predictions_topic}-value", BottleneckPrediction)
     logger.info("registry is there predictions_schema_id=%d", schema_id)
-    return Started(schema_id, dead_letter_bytes, min(progress_partitions, PROGRESS_PARTITIONS))
+    published = {}
+    for what, topic in settings.published_topics.items():
+        count = await patiently(partial(asyncio.to_thread, partitions_of, admin, topic), left_s())
+        models = PUBLISHED_RECORDS[what]
+        ids = {part: await schema_id_of(f"{topic}-{part}", model) for part, model in models.items()}
+        published[what] = PublishedTopic(topic, count, ids)
+        logger.info("publishing %s topic=%s partitions=%d schema_ids=%s", what, topic, count, ids)
+    return Started(schema_id, dead_letter_bytes, min(progress_partitions, PROGRESS_PARTITIONS), published)
 
 
-async def _prediction_schema(settings: Settings, registry: StartRegistry) -> int:
-    """Return the id of the predictions' schema, registered if that is allowed."""
-    subject = f"{settings.predictions_topic}-value"
-    schema = schema_of(BottleneckPrediction)
+async def _schema_id(settings: Settings, registry: StartRegistry, subject: str, model: type[Any]) -> int:
+    """Return the id of a subject's schema, registered if that is allowed."""
+    schema = schema_of(model)
     try:
         if settings.schemas_register:
             return await registry.register(subject, schema)
@@ -92,7 +108,7 @@ async def _prediction_schema(settings: Settings, registry: StartRegistry) -> int
         ) from error
     if found is None:
         raise RegistryError(
-            f"subject {subject!r} does not have the schema of the predictions and SCHEMAS_REGISTER is false: "
-            "register it, or set SCHEMAS_REGISTER to true"
+            f"subject {subject!r} does not have the schema of {model.__name__} and SCHEMAS_REGISTER is "
+            "false: register it, or set SCHEMAS_REGISTER to true"
         )
     return found

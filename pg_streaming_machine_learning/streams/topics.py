@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pg_streaming_machine_learning.config import Settings
+from pg_streaming_machine_learning.config import SOURCE_TOPICS, Settings
 
 __all__ = ["PROGRESS_PARTITIONS", "OwnTopic", "own_topics"]
 
@@ -79,7 +79,8 @@ def own_topics(settings: Settings) -> tuple[OwnTopic, ...]:
 
     State and progress say how far everything was read, and what was learned from it. The log is read again
     from the older of two snapshots, minutes back; a month of it is kept for a new generation of the model to
-    learn from. Predictions and dead letters wait a month for somebody to look at them.
+    learn from. Predictions and dead letters wait a month for somebody to look at them. What is published for
+    other jobs waits a week for them, in as many partitions as the log has.
 
     What was written stays if a broker is lost, and writing goes on: with `REPLICATION_FACTOR` copies, all but
     one have to be there.
@@ -89,10 +90,15 @@ def own_topics(settings: Settings) -> tuple[OwnTopic, ...]:
     unlimited = {"retention.bytes": "-1", **copies}
     largest = {"max.message.bytes": str(settings.max_record_bytes + SPARE_BYTES), **copies}
     month_ms = 30 * DAY_MS
+    published = (
+        OwnTopic(name, SOURCE_TOPICS[what], 1, 7 * DAY_MS, copies, partitions)
+        for what, name in settings.published_topics.items()
+    )
     return (
         OwnTopic(settings.log_topic, "LOG_TOPIC", partitions, month_ms, unlimited),
         OwnTopic(settings.predictions_topic, "PREDICTIONS_TOPIC", partitions, month_ms, copies),
         OwnTopic(settings.dead_letters_topic, "DEAD_LETTERS_TOPIC", 1, month_ms, largest),
         OwnTopic(settings.state_topic, "STATE_TOPIC", partitions, None, copies),
         OwnTopic(settings.progress_topic, "PROGRESS_TOPIC", 1, None, copies, PROGRESS_PARTITIONS),
+        *published,
     )

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.records.prediction import Measured
 from pg_streaming_machine_learning.records.update import (
     DurationsUpdate,
     LabelUpdate,
@@ -80,6 +81,8 @@ class OpenWindows:
         Size and hop.
     grace_ms : int
         Window grace: how long after its end a window still takes updates, milliseconds of event time.
+    is_telling : bool
+        Whether to keep for `take_measured` what goes into windows. It does not change any window.
 
     Examples
     --------
@@ -92,11 +95,12 @@ class OpenWindows:
     [(Window(start_ms=0, end_ms=10), (20.0, 30.0, 25.0)), (Window(start_ms=5, end_ms=15), (20.0, 30.0, 25.0))]
     """
 
-    def __init__(self, windows: HoppingWindows, grace_ms: int) -> None:
+    def __init__(self, windows: HoppingWindows, grace_ms: int, *, is_telling: bool = False) -> None:
         self._grid = windows
         self._grace_ms = grace_ms
+        self._measured: list[Measured] | None = [] if is_telling else None
         self._windows = WindowStore(windows, grace_ms)
-        self._readings = ReadingStore()
+        self._readings = ReadingStore(self._measured)
         self._durations = DurationStore()
         self._labels = LabelStore()
         self._rates = Rates()
@@ -144,6 +148,18 @@ class OpenWindows:
             return [Late(update.host, metric, update.window_start_ms, late_ms)]
         self._add_of_window(update)
         return []
+
+    def take_measured(self) -> list[Measured]:
+        """Return the readings that have become final since the last call, in the order of the windows.
+
+        A gauge is final at once. The sum of counters read at the same time is as soon as a newer reading of
+        its host and metric comes, or the first window that holds it is closed.
+        """
+        if not self._measured:
+            return []
+        taken = self._measured.copy()
+        self._measured.clear()
+        return taken
 
     def _add_of_window(self, update: WindowUpdate | LabelUpdate) -> None:
         """Take in what is of one window."""
@@ -243,6 +259,7 @@ class OpenWindows:
         durations = self._durations.values(host, window)
         labels = self._labels.take(host, window.start_ms)
         next_ms = window.start_ms + self._grid.hop_ms
+        self._readings.settle(host, window.end_ms)
         self._readings.forget(host, next_ms)
         self._durations.forget(host, next_ms)
         run = self._runs.get(host)
@@ -284,7 +301,7 @@ class OpenWindows:
         if "store" not in parts:
             raise SnapshotError("snapshot has no part 'store', expected the open windows")
         self._windows.restore(parts["store"])
-        self._readings, self._durations = ReadingStore(), DurationStore()
+        self._readings, self._durations = ReadingStore(self._measured), DurationStore()
         self._labels, self._rates, self._runs = LabelStore(), Rates(), {}
         others: dict[str, ReadingStore | DurationStore | LabelStore | Rates] = {
             "readings": self._readings,

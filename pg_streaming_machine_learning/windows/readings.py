@@ -9,13 +9,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.records.prediction import Measured
 from pg_streaming_machine_learning.records.update import Metric
 from pg_streaming_machine_learning.records.window import Window
 from pg_streaming_machine_learning.windows.columns import ColumnReader, ColumnWriter, places_in
 
 __all__ = ["ReadingStore"]
-
-_FEW = 8
 
 
 class _Series:
@@ -27,14 +27,20 @@ class _Series:
         Where the last one came from.
     times_ms, values : array
         Of type ``q`` and ``d``, of the same length.
+    is_adding : bool
+        Whether the last reading is a sum that is not final: rates of counters of its time are added to it. No
+        other reading is newer then.
     """
 
-    __slots__ = ("is_ascending", "newest_ms", "times_ms", "topic", "values")
+    __slots__ = ("is_adding", "is_ascending", "newest_ms", "times_ms", "topic", "values")
 
-    def __init__(self, topic: str, times_ms: array[int], values: array[float]) -> None:
+    def __init__(
+        self, topic: str, times_ms: array[int], values: array[float], *, is_adding: bool = False
+    ) -> None:
         self.topic = topic
         self.times_ms = times_ms
         self.values = values
+        self.is_adding = is_adding
         self._look()
 
     def _look(self) -> None:
@@ -44,24 +50,20 @@ class _Series:
         self.is_ascending = bool((times_ms[1:] >= times_ms[:-1]).all())
 
     def append(self, timestamp_ms: int, value: float) -> None:
-        """Add a reading at the end."""
+        """Add a reading: at the end, but before a sum that is not final."""
+        if self.is_adding:
+            last = len(self.times_ms) - 1
+            if last and timestamp_ms < self.times_ms[last - 1]:
+                self.is_ascending = False
+            self.times_ms.insert(last, timestamp_ms)
+            self.values.insert(last, value)
+            return
         if timestamp_ms < self.newest_ms:
             self.is_ascending = False
         else:
             self.newest_ms = timestamp_ms
         self.times_ms.append(timestamp_ms)
         self.values.append(value)
-
-    def place_of(self, timestamp_ms: int) -> int | None:
-        """Return where the last reading of a time is, None if there is none."""
-        if timestamp_ms > self.newest_ms:
-            return None
-        last = len(self.times_ms) - 1
-        for place in range(last, max(last - _FEW, -1), -1):
-            if self.times_ms[place] == timestamp_ms:
-                return place
-        found = np.flatnonzero(np.asarray(self.times_ms) == timestamp_ms)
-        return int(found[-1]) if len(found) else None
 
     def between(self, start_ms: int, end_ms: int) -> NDArray[np.float64]:
         """Return the values of ``[start, end)``."""
@@ -90,8 +92,17 @@ class _Series:
 class ReadingStore:
     """Readings of hosts, one series of times and values for each metric.
 
-    Nothing is known here of which windows are open: who adds a reading has seen that one is, and who has
-    closed the last window that holds a reading has it forgotten.
+    Nothing is known here of which windows are open: who adds a reading has seen that one is, who closes a
+    window settles the sums in it, and who has closed the last window that holds a reading has it forgotten.
+
+    Rates of counters are added up as long as their time is the newest of their host and metric. The sum is
+    final, and stays as it is, as soon as a newer reading comes or it is settled. Until then it is the last of
+    its series, whatever else comes: so readings are in the order in which they became final.
+
+    Parameters
+    ----------
+    final : list of Measured or None
+        Where each reading is put as soon as it is final, if anybody wants to know.
 
     Examples
     --------
@@ -103,7 +114,8 @@ class ReadingStore:
     [40.0, 30.0]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, final: list[Measured] | None = None) -> None:
+        self._final = final
         self._hosts: dict[str, dict[Metric, _Series]] = {}
         self._metrics: dict[Metric, Metric] = {}  # one object for all hosts that have the metric
 
@@ -127,15 +139,37 @@ class ReadingStore:
         topic : str
             Where it comes from.
         add_up : bool
-            Whether its value is added to that of the last reading of the same host, metric and time, if there
-            is one: it is the part of one device in what all have.
+            Whether it is the rate of a counter, the part of one device in what all have. It is added to the
+            sum of its host, metric and time that is not final, if there is one; if it is older than the
+            newest reading, it is a reading of its own.
         """
         series = self._series(host, metric, topic)
-        place = series.place_of(timestamp_ms) if add_up else None
-        if place is None:
+        if series.is_adding:
+            newest_ms = series.newest_ms
+            if add_up and timestamp_ms == newest_ms:
+                series.values[-1] += value
+                return
+            if timestamp_ms > newest_ms:
+                self._settle(host, metric, series)
+        if add_up and timestamp_ms > series.newest_ms:
             series.append(timestamp_ms, value)
-        else:
-            series.values[place] += value
+            series.is_adding = True
+            return
+        series.append(timestamp_ms, value)
+        if self._final is not None:
+            self._final.append(Measured(host, metric, timestamp_ms, value))
+
+    def settle(self, host: str, before_ms: int) -> None:
+        """Let a host's sums of before a time be final."""
+        for metric, series in self._hosts.get(host, {}).items():
+            if series.is_adding and series.newest_ms < before_ms:
+                self._settle(host, metric, series)
+
+    def _settle(self, host: str, metric: Metric, series: _Series) -> None:
+        """Let the sum at the end of a series be final."""
+        series.is_adding = False
+        if self._final is not None:
+            self._final.append(Measured(host, metric, series.newest_ms, series.values[-1]))
 
     def _series(self, host: str, metric: Metric, topic: str) -> _Series:
         """Return the series of a metric, a new one if need be, as one whose last reading is of a topic."""
@@ -183,7 +217,8 @@ class ReadingStore:
         -----
         `windows.columns`: names of the hosts, the metrics, names of the topics, all ascending; then for each
         series, by host and metric, in columns: index of its host, of its metric, of its topic, number of its
-        readings; then the times of all series, and the values of all series.
+        readings, 1 if its last one is a sum that is not final; then the times of all series, and the values
+        of all series. Version 1 did not have the sums.
         """
         series = [
             (host, metric, metrics[metric])
@@ -193,7 +228,7 @@ class ReadingStore:
         hosts = sorted(self._hosts)
         metrics_used = sorted({metric for _, metric, _ in series})
         topics = sorted({each.topic for *_, each in series})
-        writer = ColumnWriter("readings", 1)
+        writer = ColumnWriter("readings", 2)
         writer.names(hosts)
         writer.metrics(metrics_used)
         writer.names(topics)
@@ -202,6 +237,7 @@ class ReadingStore:
         writer.column("I", [[of_metric[metric] for _, metric, _ in series]])
         writer.column("I", [[of_topic[each.topic] for *_, each in series]])
         writer.column("I", [[len(each.times_ms) for *_, each in series]])
+        writer.column("B", [[each.is_adding for *_, each in series]])
         writer.column("q", (each.times_ms for *_, each in series))
         writer.column("d", (each.values for *_, each in series))
         return writer.to_bytes()
@@ -214,11 +250,12 @@ class ReadingStore:
         SnapshotError
             If the bytes are no snapshot of readings.
         """
-        reader = ColumnReader("readings", 1, data)
+        reader, version = _reader(data)
         hosts, metrics, topics = reader.names(), reader.metrics(), reader.names()
         of_host = reader.indices(len(hosts))
         of_metric, of_topic = (reader.indices(len(each), len(of_host)) for each in (metrics, topics))
         counts = reader.column("I", len(of_host))
+        adding = reader.column("B", len(of_host)) if version > 1 else np.zeros(len(of_host), np.uint8)
         ends = np.cumsum(counts, dtype=np.int64).tolist()
         length = ends[-1] if ends else 0
         times_ms, values = reader.column("q", length), reader.column("d", length)
@@ -228,10 +265,26 @@ class ReadingStore:
             raise reader.damaged("its series do not ascend")
         if (counts == 0).any() or (times_ms < 0).any():
             raise reader.damaged("a series is empty, or a time before the epoch")
+        if (adding > 1).any():
+            raise reader.damaged("a sum is neither final nor not")
         self._hosts, self._metrics = {}, {metric: metric for metric in metrics}
-        for (host, metric), topic, begin, end in zip(keys, of_topic, [0, *ends], ends, strict=False):
+        rows = zip(keys, of_topic, adding.tolist(), [0, *ends], ends, strict=False)
+        for (host, metric), topic, is_adding, begin, end in rows:
             part = slice(begin, end)
             series = _Series(
-                topics[topic], array("q", times_ms[part].tobytes()), array("d", values[part].tobytes())
+                topics[topic],
+                array("q", times_ms[part].tobytes()),
+                array("d", values[part].tobytes()),
+                is_adding=bool(is_adding),
             )
+            if is_adding and series.times_ms[-1] < series.newest_ms:
+                raise reader.damaged("a sum that is not final is not the newest of its series")
             self._hosts.setdefault(hosts[host], {})[metrics[metric]] = series
+
+
+def _reader(data: bytes) -> tuple[ColumnReader, int]:
+    """Return what reads a snapshot, and which version it is of."""
+    try:
+        return ColumnReader("readings", 2, data), 2
+    except SnapshotError:
+        return ColumnReader("readings", 1, data), 1

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.records.prediction import Measured
 from pg_streaming_machine_learning.records.update import Metric
 from pg_streaming_machine_learning.records.window import Window
 from pg_streaming_machine_learning.windows.readings import ReadingStore
@@ -19,8 +20,10 @@ MEMORY = Metric("MEMORY", "UTILIZATION", "PERCENT")
 TOPIC = "pg-traces-telegraf"
 
 
-def filled(*readings: tuple[int, float], add_up: bool = False) -> ReadingStore:
-    store = ReadingStore()
+def filled(
+    *readings: tuple[int, float], add_up: bool = False, final: list[Measured] | None = None
+) -> ReadingStore:
+    store = ReadingStore(final)
     for timestamp_ms, value in readings:
         store.add("web", CPU, timestamp_ms, value, TOPIC, add_up=add_up)
     return store
@@ -68,30 +71,76 @@ def test_metrics_come_sorted_with_the_topic_of_their_last_reading() -> None:
 
 
 def test_devices_read_at_the_same_time_are_added_up() -> None:
-    """The disks of a host: one value for each time, where the first of them came.
+    """The disks of a host: one value for each time.
 
     ::
 
-        arrival   sda at 0   sda at 10   sdb at 10   sdb at 0   sda at 20
-        value     1          2           + 4         + 8        16
+        arrival   sda at 0   sda at 10   sdb at 10   sdc at 10   sda at 20
+        value     1          2           + 4         + 8         16
     """
-    store = filled((0, 1), (10, 2), (10, 4), (0, 8), (20, 16), add_up=True)
-    assert values(store, 0, 30) == {CPU: [9, 6, 16]}
+    store = filled((0, 1), (10, 2), (10, 4), (10, 8), (20, 16), add_up=True)
+    assert values(store, 0, 30) == {CPU: [1, 14, 16]}
     assert len(store) == 3
 
 
-def test_devices_are_added_up_however_many_came_between() -> None:
-    times = [*range(50), 0, 25]
-    store = filled(*((at_ms, 1.0) for at_ms in times), add_up=True)
-    assert values(store, 0, 50) == {CPU: [2.0 if at_ms in (0, 25) else 1.0 for at_ms in range(50)]}
+def test_a_device_older_than_the_newest_sum_is_a_reading_of_its_own() -> None:
+    """What it belongs to is final already. It goes before the sum that is not.
+
+    ::
+
+        arrival   sda at 0   sda at 10   sdb at 0   sdb at 10   sda at 20   sdc at 10
+        order     1 at 0     8 at 0      2 + 4 at 10            32 at 20    16 at 10, before it
+    """
+    store = filled((0, 1), (10, 2), (0, 8), (10, 4), (20, 32), (10, 16), add_up=True)
+    assert values(store, 0, 30) == {CPU: [1, 8, 6, 16, 32]}
+    assert values(store, 0, 10) == {CPU: [1, 8]}
 
 
-def test_a_device_is_added_to_the_last_reading_of_its_time() -> None:
-    """Whether that came just before or long ago."""
-    for between in (3, 30):
-        store = filled((0, 1), (0, 2), *((at_ms, 0.0) for at_ms in range(1, between)))
-        store.add("web", CPU, 0, 4, TOPIC, add_up=True)
-        assert values(store, 0, 1) == {CPU: [1, 6]}
+def test_a_gauge_is_never_added_to() -> None:
+    """Of the same metric; it is final at once, and comes before a sum that is not."""
+    store = filled((0, 1))
+    store.add("web", CPU, 0, 2, TOPIC, add_up=True)
+    store.add("web", CPU, 5, 4, TOPIC, add_up=True)
+    store.add("web", CPU, 5, 8, TOPIC)
+    store.add("web", CPU, 5, 16, TOPIC, add_up=True)
+    assert values(store, 0, 30) == {CPU: [1, 2, 8, 20]}
+
+
+def measured(at_ms: int, value: float, host: str = "web", metric: Metric = CPU) -> Measured:
+    return Measured(host, metric, at_ms, value)
+
+
+def test_a_gauge_is_told_at_once() -> None:
+    final: list[Measured] = []
+    filled((5, 1), (3, 2), (5, 4), final=final)
+    assert final == [measured(5, 1), measured(3, 2), measured(5, 4)]
+
+
+def test_a_sum_is_told_when_a_newer_reading_comes() -> None:
+    """Be that of a counter or a gauge; an older one is told at once."""
+    final: list[Measured] = []
+    store = filled((10, 1), (10, 2), (5, 4), (10, 8), add_up=True, final=final)
+    assert final == [measured(5, 4)]
+    store.add("web", CPU, 20, 16, TOPIC, add_up=True)
+    assert final == [measured(5, 4), measured(10, 11)]
+    store.add("web", CPU, 30, 32, TOPIC)
+    assert final[2:] == [measured(20, 16), measured(30, 32)]
+
+
+def test_a_sum_is_told_when_it_is_settled_and_stays_as_it_is() -> None:
+    """Only that of the host, and of a time before."""
+    final: list[Measured] = []
+    store = filled((10, 1), add_up=True, final=final)
+    store.add("db", CPU, 5, 2, TOPIC, add_up=True)
+    store.settle("web", 10)
+    store.settle("nobody", 99)
+    assert final == []
+    store.settle("web", 11)
+    store.settle("web", 99)
+    assert final == [measured(10, 1)]
+    store.add("web", CPU, 10, 4, TOPIC, add_up=True)
+    assert final[1:] == [measured(10, 4)]
+    assert values(store, 0, 20) == {CPU: [1, 4]}
 
 
 def test_gauges_of_the_same_time_are_not_added_up() -> None:
@@ -135,44 +184,96 @@ def add_all(store: ReadingStore, steps: Steps) -> None:
         store.add(host, metric, timestamp_ms, value, topic, add_up=add_up)
 
 
+class Listed:
+    """The readings of a host and metric: those that are final, and the sum that is not."""
+
+    def __init__(self) -> None:
+        self.final: list[tuple[int, float]] = []
+        self.sum: tuple[int, float] | None = None
+
+    def add(self, timestamp_ms: int, value: float, *, add_up: bool) -> None:
+        if self.sum is not None and add_up and timestamp_ms == self.sum[0]:
+            self.sum = (timestamp_ms, self.sum[1] + value)
+            return
+        if self.sum is not None and timestamp_ms > self.sum[0]:
+            self.settle()
+        newest_ms = max([at_ms for at_ms, _ in self.all()], default=-1)
+        if add_up and timestamp_ms > newest_ms:
+            self.sum = (timestamp_ms, value)
+        else:
+            self.final.append((timestamp_ms, value))
+
+    def settle(self) -> None:
+        self.final += [] if self.sum is None else [self.sum]
+        self.sum = None
+
+    def all(self) -> list[tuple[int, float]]:
+        return self.final if self.sum is None else [*self.final, self.sum]
+
+
 @given(STEPS, st.integers(0, 40), st.integers(0, 30))
 def test_windows_equal_a_scan_over_all_readings(steps: Steps, stop: int, forget_ms: int) -> None:
-    """A plain list of readings, of which each window picks its own; before a time all is forgotten once."""
-    store = ReadingStore()
-    listed: list[tuple[str, Metric, int, float]] = []
+    """Plain lists of readings, of which each window picks its own; before a time all is forgotten once."""
+    told: list[Measured] = []
+    store = ReadingStore(told)
+    listed: dict[tuple[str, Metric], Listed] = {}
+    forgotten = 0
     for number, (host, metric, timestamp_ms, value, topic, add_up) in enumerate(steps):
         if number == stop:
             for each in ("web", "db", "ä"):
+                store.settle(each, forget_ms)
                 store.forget(each, forget_ms)
-            listed = [row for row in listed if row[2] >= forget_ms]
+            for rows in listed.values():
+                if rows.sum is not None and rows.sum[0] < forget_ms:
+                    rows.settle()
+                kept = [row for row in rows.final if row[0] >= forget_ms]
+                forgotten += len(rows.final) - len(kept)
+                rows.final = kept
         store.add(host, metric, timestamp_ms, value, topic, add_up=add_up)
-        same = [n for n, row in enumerate(listed) if row[:3] == (host, metric, timestamp_ms)]
-        if add_up and same:
-            listed[same[-1]] = (host, metric, timestamp_ms, listed[same[-1]][3] + value)
-        else:
-            listed.append((host, metric, timestamp_ms, value))
+        listed.setdefault((host, metric), Listed()).add(timestamp_ms, value, add_up=add_up)
     for host in ("web", "db", "ä"):
         for start_ms in range(0, 31, 5):
-            expected: dict[Metric, list[float]] = {}
-            for _, metric, _, value in (
-                row for row in listed if row[0] == host and start_ms <= row[2] < start_ms + 10
-            ):
-                expected.setdefault(metric, []).append(value)
-            assert values(store, start_ms, start_ms + 10, host) == expected
-    assert len(store) == len(listed)
+            expected = {
+                metric: [value for at_ms, value in rows.all() if start_ms <= at_ms < start_ms + 10]
+                for (of, metric), rows in sorted(listed.items(), key=lambda item: item[0])
+                if of == host
+            }
+            found = values(store, start_ms, start_ms + 10, host)
+            assert found == {metric: picked for metric, picked in expected.items() if picked}
+    assert len(store) == sum(len(rows.all()) for rows in listed.values())
+    assert len(told) == forgotten + sum(len(rows.final) for rows in listed.values())
 
 
-@given(STEPS, st.integers(0, 40), st.integers(0, 30))
-def test_stop_restore_and_go_on_equals_never_stopping(steps: Steps, stop: int, forget_ms: int) -> None:
-    never_stopped, stopped = ReadingStore(), ReadingStore()
+@given(STEPS, st.sampled_from([CPU, MEMORY]))
+def test_what_is_told_is_what_windows_have_in_their_order(steps: Steps, metric: Metric) -> None:
+    """Once all sums are final."""
+    told: list[Measured] = []
+    store = ReadingStore(told)
+    add_all(store, steps)
+    store.settle("web", 31)
+    expected = [each.value for each in told if (each.host, each.metric) == ("web", metric)]
+    assert values(store, 0, 31).get(metric, []) == expected
+
+
+@given(STEPS, st.integers(0, 40), st.integers(0, 30), st.integers(0, 30))
+def test_stop_restore_and_go_on_equals_never_stopping(
+    steps: Steps, stop: int, settle_ms: int, forget_ms: int
+) -> None:
+    told: list[Measured] = []
+    told_later: list[Measured] = []
+    never_stopped = ReadingStore(told)
     add_all(never_stopped, steps[:stop])
+    before = len(told)
+    stopped = ReadingStore(told_later)
     stopped.restore(never_stopped.snapshot())
     for store in (never_stopped, stopped):
+        store.settle("web", settle_ms)
         store.forget("web", forget_ms)
         add_all(store, steps[stop:])
     for host in ("web", "db", "ä"):
         assert values(stopped, 5, 15, host) == values(never_stopped, 5, 15, host)
     assert stopped.snapshot() == never_stopped.snapshot()
+    assert told_later == told[before:]
 
 
 @given(STEPS, st.randoms(use_true_random=False))
@@ -203,12 +304,24 @@ def test_damaged_bytes_are_refused_or_read_as_something(
 
 
 def altered(before: bytes, after: bytes) -> bytes:
-    """Return a snapshot of a reading of each of two metrics, with some bytes replaced."""
+    """Return a snapshot of readings of two metrics, a sum among them, with some bytes replaced."""
     store = filled((1, 1.0))
     store.add("web", MEMORY, 2, 2.0, TOPIC)
+    store.add("web", MEMORY, 3, 4.0, TOPIC, add_up=True)
     data = store.snapshot()
     assert data.count(before) == 1
     return data.replace(before, after)
+
+
+def test_what_was_stored_before_there_were_sums_is_read() -> None:
+    """Version 1 did not say which reading may be added to: none is."""
+    store = filled((1, 1.0), (2, 2.0))
+    data = store.snapshot()
+    count, flag = column(4, 2), column(1, 0)
+    assert data.count(count + flag) == 1
+    former = ReadingStore()
+    former.restore(data.replace(count + flag, count).replace(b"readings\x02", b"readings\x01"))
+    assert former.snapshot() == data
 
 
 def column(typecode_bytes: int, *numbers: int) -> bytes:
@@ -221,9 +334,11 @@ def column(typecode_bytes: int, *numbers: int) -> bytes:
     ("before", "after", "message"),
     [
         (column(4, 0, 1), column(4, 0, 0), "its series do not ascend"),
-        (column(4, 1, 1), column(4, 0, 2), "a series is empty, or a time before the epoch"),
-        (column(8, 1, 2), column(8, 1, -2), "a series is empty, or a time before the epoch"),
-        (column(4, 1, 1), column(4, 1, 2), "a column has 2 values, expected 3"),
+        (column(4, 1, 2), column(4, 0, 3), "a series is empty, or a time before the epoch"),
+        (column(8, 1, 2, 3), column(8, 1, -2, 3), "a series is empty, or a time before the epoch"),
+        (column(4, 1, 2), column(4, 1, 3), "a column has 3 values, expected 4"),
+        (column(1, 0, 1), column(1, 0, 2), "a sum is neither final nor not"),
+        (column(8, 1, 2, 3), column(8, 1, 4, 3), "a sum that is not final is not the newest of its series"),
     ],
 )
 def test_states_that_cannot_be_are_refused(before: bytes, after: bytes, message: str) -> None:
