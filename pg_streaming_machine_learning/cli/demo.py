@@ -28,16 +28,24 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Directory of a recording of your own (`demo record`); by default the one that comes along.",
 )
 @click.option(
+    "--live", is_flag=True, help="Run the services themselves, with faults, instead of a recording."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of --live: another one, other faults.")
+@click.option(
     "--speed",
     type=click.FloatRange(min=0),
     default=SPEED,
     show_default=True,
     help="Recorded seconds per second; 0 is as fast as the worker can.",
 )
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Replay only the first MINUTES.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Replay only the first MINUTES; with --live, the length of the run (15).",
+)
 @click.option(
     "--share",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=click.FloatRange(0.5, 1),
     default=0.9,
     show_default=True,
     help="Slow is a window whose quantile SHARE of response times ...",
@@ -71,9 +79,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 def demo(ctx: click.Context, /, **options: Any) -> None:
     """Show everything at work on this machine: broker, registry, worker, predictions.
 
-    A recording of a small shop of real services is replayed as windows into an embedded Kafka broker; the
-    real worker, a process of its own, predicts bottlenecks; a live table shows predictions beside the truth.
-    Needs no Kafka, no network and no root, and leaves nothing running.
+    A recording of a small shop of real services is replayed into an embedded Kafka broker: the very bytes
+    that Telegraf's agents and Zipkin's reporters sent. The real worker, a process of its own, makes windows
+    and labels of them and predicts bottlenecks; a live table shows predictions beside the truth. Needs no
+    Kafka, no network and no root, and leaves nothing running.
+
+    With --live the shop itself runs on this machine, six processes under load; after a quiet beginning faults
+    grow and end in them, and the worker predicts as it goes. Ctrl-C ends everything.
 
     `kill -9` the worker, by the pid that the table shows, as often as you like: it is started again, and its
     predictions stay those of a run without. See it with --save, and then --compare.
@@ -86,6 +98,7 @@ def demo(ctx: click.Context, /, **options: Any) -> None:
         pg-streaming-machine-learning demo --kill 3
         pg-streaming-machine-learning demo --save quiet.jsonl
         pg-streaming-machine-learning demo --compare quiet.jsonl
+        pg-streaming-machine-learning demo --live --minutes 10
         pg-streaming-machine-learning demo record my-recording --minutes 20
         pg-streaming-machine-learning demo --recording my-recording
         MODEL=river.linear_model.LogisticRegression pg-streaming-machine-learning demo

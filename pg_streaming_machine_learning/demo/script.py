@@ -1,4 +1,4 @@
-"""What the demo shows: messages of a recording, or of the testbed while it runs, and what is known of them."""
+"""What the demo shows: messages of a recording, or of the testbed as it runs, and what is known of them."""
 
 from __future__ import annotations
 

@@ -85,6 +85,7 @@ class Stage:
         broker = stack.enter_context(EmbeddedBroker(topics=_TOPICS))
         registry = stack.enter_context(DemoRegistry.start_in_thread())
         self._options = options
+        self._script = script
         objectives = directory / OBJECTIVES_FILE
         objectives.write_text(objectives_text(script.thresholds_ms, options.share), encoding="utf-8")
         self._environment = _environment(broker.bootstrap, registry.url, objectives)
@@ -199,7 +200,13 @@ class Stage:
         elif board.expected is not None:
             board.phase = "all sent, waiting for the rest"
         elif board.predictions > 0:
-            board.phase = "predicting"
+            board.phase = "predicting" + (self._faults_now() if board.is_live else "")
+
+    def _faults_now(self) -> str:
+        """Return what goes wrong at present, in words."""
+        offset_ms = self._replay.replayed_to_ms - self._script.start_ms
+        acting = [fault for fault in self._script.faults if fault.level(offset_ms) > 0]
+        return "".join(f", {fault.kind.value} fault in {fault.service}" for fault in acting)
 
     def _check(self, now_s: float, is_new: bool) -> None:
         """Raise if the demo cannot come to its end; give up if only some of it is missing after kills."""

@@ -102,9 +102,9 @@ def _fields(recording: Recording) -> str:
         "A host has one core, 256 MiB of memory, a disk and an interface of its own. Processor, resident",
         "memory and disk bytes are those of the service's process, read from outside; the disk is hardly",
         "ever read, all is cached. Bytes of the network and times of the disk are counted by the service",
-        "itself: bodies as server and client, and an estimate of heads; the time the disk fault writes. Ids of spans",
-        "come from the seed. The other load is what the machine did besides the services and the recorder,",
-        "percent of all cores; the kernel's part of writing to disk is in it.",
+        "itself: bodies as server and client, and an estimate of heads; the time the disk fault writes.",
+        "Ids of spans come from the seed. The other load is what the machine did besides the services and",
+        "the recorder, percent of all cores; the kernel's part of writing to disk is in it.",
         "",
     ]
     return "\n".join(lines)

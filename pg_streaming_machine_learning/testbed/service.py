@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import math
 import random
 import signal
@@ -179,6 +180,8 @@ async def _serve_until_end(parent: asyncio.StreamReader, orders: Orders, shop: l
             asyncio.create_task(_report_every_second(shop[0])),
         ]
         await parent.read()
+        # Requests that are cut off by the end are no error.
+        logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
