@@ -19,7 +19,7 @@ endif
 
 help: ## this list
 	@echo "make <target>, PYTHON=$(PYTHON)"
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.installed ## see it work on recorded data, no Kafka needed (DEMO='--help' for its options)
 	@$(VENV)/bin/pg-streaming-machine-learning demo $(DEMO)
@@ -56,6 +56,10 @@ integration: $(VENV)/.installed-tests ## against real Kafka where Java 17 and Ma
 .PHONY: storm
 storm: $(VENV)/.installed-tests ## storms of hours against both Kafkas (STORM='--only kills --seed 7 --scale 0.1')
 	@PYTHONPATH=.:integration-test $(VENV)/bin/python -m storm $(STORM)
+
+.PHONY: telegraf-test
+telegraf-test: $(VENV)/.installed-tests ## a real Telegraf, built with Go, writes this machine's metrics for a minute
+	@$(PYTEST) -v integration-test/real_telegraf.py -k kafka-4.1.0 $(ARGS)
 
 bench: $(VENV)/.installed-tests ## measure speed and accuracy
 	@for script in benchmarks/*.py; do echo "== $$script"; $(VENV)/bin/python $$script || exit 1; done

@@ -1,4 +1,4 @@
-"""The whole chain on a broker: what agents send becomes predictions, in one piece."""
+"""The whole chain on a broker: what agents send becomes predictions, in one piece and in several."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import json
 import random
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+
+import pytest
 
 from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetric, TraceUnit
 from pg_streaming_machine_learning.simulation.plan import Scenario, SimulationPlan
@@ -19,7 +21,7 @@ from pg_streaming_machine_learning.wire.windowed_key import encode_windowed_key
 from services.agents import Message, Outcome, Refused, fleet_messages, in_process, send
 from services.place import MakePlace, Place, StartWorker, register_input_schemas, register_schema
 from services.predictions import read_predictions
-from services.topics import create_topic, partitions_of, read_until
+from services.topics import Read, create_topic, partitions_of, read_until
 
 PATIENCE_S = 120.0
 START_MS = 1_700_000_010_000
@@ -38,6 +40,7 @@ PLAN = SimulationPlan(
     share=0.3,
 )
 CYCLES = 180
+SHORT_CYCLES = 120
 OBJECTIVES = """
 [default]
 slower_than = "800ms"
@@ -69,10 +72,15 @@ def outcome_at(here: Place, wanted: Outcome) -> Outcome:
     return Outcome(found, refused_at(here, len(wanted.refused)))
 
 
+def at_least(count: int) -> Callable[[list[Read]], bool]:
+    """Return what says whether there are so many records."""
+    return lambda read: len(read) >= count > 0
+
+
 def refused_at(here: Place, count: int) -> list[Refused]:
-    """Return the dead letters at a place: a second longer than it takes to find so many."""
+    """Return the dead letters at a place once there are so many, a second's if there are to be none."""
     topic = here.topic("DEAD_LETTERS")
-    read = read_until(here.bootstrap, topic, lambda read: len(read) >= count, PATIENCE_S if count else 1.0)
+    read = read_until(here.bootstrap, topic, at_least(count), PATIENCE_S if count else 1.0)
     return [
         (each.headers["topic"].decode(), each.key, each.value, each.headers["reason"].decode())
         for each in read
@@ -164,6 +172,70 @@ def test_lines_and_spans_become_predictions_as_in_one_process(
     check(outcome_at(here, wanted), wanted)
 
 
+# In pieces.
+
+PIECES = {
+    "one extracts features, one labels and learns": [
+        {"telegraf": "features"},
+        {"features,zipkin": ""},
+    ],
+    "one labels, one learns": [
+        {"telegraf,zipkin": "labeled-data"},
+        {"labeled-data": ""},
+    ],
+    "one extracts features, one targets, one learns": [
+        {"telegraf": "features", "zipkin": "targets"},
+        {"features,targets": ""},
+    ],
+}
+"""What each worker reads and publishes: those of a stage at the same time, then those of the next."""
+
+TOPICS = {
+    "telegraf": "TELEGRAF_TOPIC",
+    "zipkin": "ZIPKIN_TOPIC",
+    "features": "FEATURES_TOPIC",
+    "targets": "TARGETS_TOPIC",
+    "labeled-data": "INPUT_TOPIC",
+}
+
+
+@pytest.mark.parametrize("real_broker", [pytest.param("kafka-4.1.0", marks=pytest.mark.kafka)], indirect=True)
+@pytest.mark.parametrize("pieces", PIECES)
+def test_the_chain_in_pieces_gives_the_predictions_of_one_piece(
+    real_broker: str, place: MakePlace, worker: StartWorker, tmp_path: Path, pieces: str
+) -> None:
+    """What one worker publishes another reads: bit by bit the same comes out at the end."""
+    small = {"MODEL_PARAMETERS": '{"n_models": 2}', "IDLE_AFTER_S": "3"}
+    settings = SETTINGS | small | {"OBJECTIVES": objectives(tmp_path)}
+    first = place(real_broker, **settings)
+    topics = {setting: input_topic(first, real_broker, name, 2) for name, setting in TOPICS.items()}
+    sent = list(
+        fleet_messages(PLAN, SHORT_CYCLES, (topics["TELEGRAF_TOPIC"], 2), (topics["ZIPKIN_TOPIC"], 2))
+    )
+    wanted = in_process({**first.settings, **topics, "SOURCES": "telegraf,zipkin"}, sent)
+    send(first.bootstrap, sent)
+    for stage in PIECES[pieces]:
+        running = []
+        for sources, published in stage.items():
+            here = place(real_broker, **settings, **topics, SOURCES=sources, PUBLISH=published)
+            running.append((here, published, worker(here)))
+        for here, published, each in running:
+            if published:
+                count = wanted.published[published]
+                topic = topics[TOPICS[published]]
+                assert len(read_until(here.bootstrap, topic, at_least(count), PATIENCE_S)) == count
+                each.stop()
+    # A window without a span has no label, so it is in no labeled data.
+    only_labeled = "labeled-data" in PIECES[pieces][-1]
+    predictions = {
+        name: each
+        for name, each in wanted.predictions.items()
+        if each["label"] is not None or not only_labeled
+    }
+    assert len(predictions) > len(wanted.predictions) // 2
+    check(outcome_at(here, Outcome(predictions, [])), Outcome(predictions, []))
+
+
 # Nagios, features and targets.
 
 HOSTS = ("db-é", "web")
@@ -193,7 +265,7 @@ def states(topic: str) -> Iterator[Message]:
 
 
 def features_and_targets(here: Place, features: str, targets: str) -> Iterator[Message]:
-    """Yield windows of both hosts, and their labels: those of the second are said to start 7 s later."""
+    """Yield windows of both hosts, and their labels; those of the second are a little off the grid."""
     key_id, _ = register_input_schemas(here.registry_url)
     value_id = register_schema(here.registry_url, "features-value", schema_of(Feature))
     keys, values = AvroEncoder(FeatureKey, key_id), AvroEncoder(Feature, value_id)
@@ -203,7 +275,7 @@ def features_and_targets(here: Place, features: str, targets: str) -> Iterator[M
         for place, host in enumerate(HOSTS):
             label = int(number % 10 >= 7)
             at_ms = start_ms + SIZE_MS
-            key = encode_windowed_key(keys.encode(FeatureKey(host, *ABOUT)), start_ms)
+            key = encode_windowed_key(keys.encode(FeatureKey(host, *ABOUT)), start_ms - 5_000 * place)
             statistics = [rng.gauss(50 * label, 10.0) for _ in range(11)]
             yield Message(features, place, at_ms, key, values.encode(Feature(*statistics)))
             key = encode_target_key(host, start_ms + 7_000 * place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from confluent_kafka import Producer
 
@@ -14,6 +14,7 @@ from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.errors import RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
+from pg_streaming_machine_learning.records.prediction import Concluded
 from pg_streaming_machine_learning.records.update import InputPartition, LogRecord, ProgressMark, Update
 from pg_streaming_machine_learning.simulation.messages import Grouping, line_messages, span_messages
 from pg_streaming_machine_learning.simulation.plan import SimulationPlan
@@ -46,10 +47,21 @@ class Message:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What becomes of messages: predictions by id as a reader of their topic sees them, and dead letters."""
+    """What becomes of messages.
+
+    Parameters
+    ----------
+    predictions : dict
+        By id, as a reader of their topic sees them.
+    refused : list of Refused
+        What of them is a dead letter.
+    published : dict of str to int
+        How many records each topic that can be published would have, but for the readings.
+    """
 
     predictions: dict[str, dict[str, object]]
     refused: list[Refused]
+    published: dict[str, int] = field(default_factory=dict)
 
 
 def fleet_messages(
@@ -100,8 +112,16 @@ def in_process(environment: Mapping[str, str], messages: Sequence[Message]) -> O
     marks: list[LogRecord] = [
         ProgressMark(InputPartition(topic, 0), 1, end_ms, True, 0) for topic in settings.input_topics.values()
     ]
-    predictions = map(as_read, Engine(engine_config(settings)).process([*updates, *marks]))
-    return Outcome({each["id"]: each for each in predictions}, refused)
+    effects = Engine(engine_config(settings)).steps([*updates, *marks])
+    concluded = [effect for effect in effects if isinstance(effect, Concluded)]
+    predictions = [as_read(each.prediction) for each in concluded if each.prediction is not None]
+    labeled = [each.sample for each in concluded if each.sample.label is not None]
+    published = {
+        "features": sum(len(each.sample.statistics) for each in concluded),
+        "targets": len(labeled),
+        "labeled-data": sum(len(sample.statistics) for sample in labeled),
+    }
+    return Outcome({each["id"]: each for each in predictions}, refused, published)
 
 
 async def _read(settings: Settings, messages: Sequence[Message]) -> tuple[list[Update], list[Refused]]:

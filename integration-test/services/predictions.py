@@ -13,7 +13,7 @@ import fastavro
 
 from services.topics import Read, read_until
 
-__all__ = ["by_id", "read_predictions"]
+__all__ = ["by_id", "decode", "read_predictions"]
 
 
 def by_id(read: list[Read], registry_url: str) -> dict[str, dict[str, Any]]:
@@ -25,7 +25,7 @@ def by_id(read: list[Read], registry_url: str) -> dict[str, dict[str, Any]]:
     predictions: dict[str, dict[str, Any]] = {}
     for record in read:
         assert record.value is not None
-        prediction = _decode(record.value, registry_url)
+        prediction = decode(record.value, registry_url)
         assert record.key == prediction["host"].encode()
         name = prediction["id"]
         assert values.setdefault(name, record.value) == record.value, f"{name} has two contents"
@@ -44,14 +44,16 @@ def read_predictions(
     return by_id(read_until(bootstrap, topic, enough, timeout_s), registry_url)
 
 
-def _decode(value: bytes, registry_url: str) -> dict[str, Any]:
+def decode(value: bytes | None, registry_url: str) -> dict[str, Any]:
+    """Return what a key or a value in Avro holds, by nothing but fastavro and the schema in the registry."""
+    assert value is not None
     magic, schema_id = struct.unpack(">bI", value[:5])
     assert magic == 0
     body = BytesIO(value[5:])
     found: Any = fastavro.schemaless_reader(body, _schema(registry_url, schema_id), None)
     assert not body.read()
-    prediction: dict[str, Any] = found
-    return prediction
+    decoded: dict[str, Any] = found
+    return decoded
 
 
 @lru_cache

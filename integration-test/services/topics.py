@@ -24,6 +24,7 @@ class Read:
     key: bytes | None
     value: bytes | None
     headers: dict[str, bytes]
+    timestamp_ms: int
 
 
 def create_topic(
@@ -71,7 +72,8 @@ def read_until(
                 partition, offset = message.partition(), message.offset()
                 assert partition is not None
                 assert offset is not None
-                read.append(Read(partition, offset, message.key(), message.value(), headers))
+                timestamp_ms = message.timestamp()[1]
+                read.append(Read(partition, offset, message.key(), message.value(), headers, timestamp_ms))
         return read
     finally:
         consumer.close()
