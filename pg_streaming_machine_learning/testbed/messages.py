@@ -54,7 +54,7 @@ def checksum(messages: Iterable[tuple[str, bytes | None, int, bytes]]) -> str:
     Examples
     --------
     >>> checksum([("topic", b"key", 1, digest(b"value"))])[:16]
-    'b7ea2d9d1c3a1a1f'
+    'bfd985a44ef804fb'
     """
     whole = hashlib.sha256()
     for topic, key, timestamp_ms, of_value in messages:

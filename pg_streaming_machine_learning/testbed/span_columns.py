@@ -49,10 +49,10 @@ class SpanColumns:
 
     def messages(self) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
         """Yield service, time of sending and spans of each message."""
-        ends = np.cumsum(self.counts).tolist()
-        starts = [0, *ends[:-1]]
+        ends = np.cumsum(self.counts)
+        starts = ends - self.counts
         for service, sent_ms, first, last in zip(
-            self.services.tolist(), self.sent_ms.tolist(), starts, ends, strict=True
+            self.services.tolist(), self.sent_ms.tolist(), starts.tolist(), ends.tolist(), strict=True
         ):
             yield service, sent_ms, self.spans[first:last]
 

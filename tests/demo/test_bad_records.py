@@ -3,108 +3,63 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import json
 
-import fastavro
-import pytest
-
-from pg_streaming_machine_learning.demo.bad_records import BAD_RECORDS, bad_records
-from pg_streaming_machine_learning.demo.encoding import WindowEncoder
-from pg_streaming_machine_learning.demo.revisions import METRICS, Revision
+from pg_streaming_machine_learning.demo.bad_records import BAD_RECORDS, BadRecord, bad_records
 from pg_streaming_machine_learning.errors import Reason, RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
-from pg_streaming_machine_learning.records.update import WindowUpdate
-from pg_streaming_machine_learning.sources import SourceOptions, create_sources
+from pg_streaming_machine_learning.records.update import DurationsUpdate
 from pg_streaming_machine_learning.sources.limits import Limits
-from pg_streaming_machine_learning.sources.source import Source, read_whole
-from pg_streaming_machine_learning.wire.codec import schema_of
-from pg_streaming_machine_learning.wire.feature import FeatureKey, LabeledFeature
+from pg_streaming_machine_learning.sources.source import RefusedPart, Source, read_whole
+from pg_streaming_machine_learning.sources.telegraf import TelegrafSource
+from pg_streaming_machine_learning.sources.telegraf_built_in import BUILT_IN_MAPPING
+from pg_streaming_machine_learning.sources.telegraf_mapping import TelegrafMapping
+from pg_streaming_machine_learning.sources.zipkin import ZipkinOptions, ZipkinSource
+from pg_streaming_machine_learning.testbed.messages import LINES_TOPIC, SPANS_TOPIC
 
-START_MS = 1_600_000_000_000
-STATISTICS = (1.0, 2.0, 1.5, 0.5, 1.0, 1.5, 2.0, 0.0, -1.0, 0.1, 0.2)
-GOOD = Revision("cart", METRICS["CPU"], START_MS, STATISTICS, 0, True)
-
-
-class TwoSchemas:
-    """The schemas of the demo under the ids 1 and 2."""
-
-    async def schema(self, schema_id: int, record_time_s: float | None = None) -> Any:
-        """Return the parsed schema of an id."""
-        return fastavro.parse_schema(schema_of((FeatureKey, LabeledFeature)[schema_id - 1]))
+AT_MS = 1_600_000_000_000
+LIMITS = Limits(size_ms=10_000, hop_ms=5_000, max_ahead_ms=3_600_000, max_record_bytes=1 << 20)
+SOURCES: dict[str, Source] = {
+    LINES_TOPIC: TelegrafSource(LIMITS, TelegrafMapping.from_json(BUILT_IN_MAPPING)),
+    SPANS_TOPIC: ZipkinSource(LIMITS, ZipkinOptions(host_from="local.service")),
+}
 
 
-@pytest.fixture
-def source() -> Source:
-    """Return the source that reads the demo's input."""
-    sources = create_sources(
-        {"labeled-data": "in"},
-        SourceOptions(
-            TwoSchemas(),
-            Limits(hop_ms=5_000, size_ms=10_000, max_ahead_ms=3_600_000, max_record_bytes=1 << 20),
-        ),
-    )
-    return sources["in"]
+def reason_of(bad: BadRecord) -> Reason:
+    """Return why the only part of a record is refused."""
+    record = InputRecord(bad.topic, 0, 0, AT_MS, None, bad.value)
+    try:
+        (part,) = asyncio.run(read_whole(SOURCES[bad.topic], record))
+    except RefusedRecord as refused:
+        return refused.reason
+    assert isinstance(part, RefusedPart)
+    return part.refused.reason
 
 
-def record(key: bytes | None, value: bytes | None) -> InputRecord:
-    """Return a record as the worker gets it."""
-    return InputRecord("in", 0, 0, START_MS + 10_000, key, value)
-
-
-def test_the_good_record_is_read(source: Source) -> None:
-    """What is spoiled was sound."""
-    good = WindowEncoder(1, 2, partitions=4).encode(GOOD)
-    (update,) = asyncio.run(read_whole(source, record(good.key, good.value)))
-    assert isinstance(update, WindowUpdate)
-    assert (update.host, update.metric, update.window_start_ms) == ("cart", METRICS["CPU"], START_MS)
-    assert (update.statistics, update.label) == (STATISTICS, 0)
-
-
-def test_every_bad_record_is_refused(source: Source) -> None:
-    """Each for a reason of its own kind."""
-    good = WindowEncoder(1, 2, partitions=4).encode(GOOD)
-    reasons = []
-    for bad in bad_records(good.key, good.value):
-        with pytest.raises(RefusedRecord) as refused:
-            asyncio.run(read_whole(source, record(bad.key, bad.value)))
-        reasons.append(refused.value.reason)
-    assert len(reasons) == BAD_RECORDS
-    assert reasons == [
-        Reason.NULL_KEY,
+def test_every_bad_record_is_refused() -> None:
+    """Each once, and with nothing in it that is taken."""
+    bad = bad_records("cart", AT_MS)
+    assert len(bad) == BAD_RECORDS == len({each.what for each in bad})
+    assert [reason_of(each) for each in bad] == [
         Reason.NULL_VALUE,
-        Reason.BAD_FRAMING,
-        Reason.BAD_FRAMING,
-        Reason.BAD_AVRO,
-        Reason.BAD_AVRO,
-        Reason.BAD_WINDOW,
-        Reason.BAD_KEY,
-        Reason.BAD_LABEL,
-        Reason.NOT_FINITE,
+        Reason.BAD_LINE,
+        Reason.BAD_LINE,
+        Reason.BAD_LINE,
+        Reason.BAD_VALUE,
+        Reason.BAD_TIME,
+        Reason.BAD_JSON,
+        Reason.BAD_VALUE,
+        Reason.BAD_HOST,
+        Reason.BAD_TIME,
     ]
 
 
-def test_the_partition_does_not_depend_on_the_window() -> None:
-    """All windows of one metric of a host lie in one partition, different metrics in several."""
-    encoder = WindowEncoder(1, 2, partitions=4)
-    of_one = {
-        encoder.encode(Revision("cart", METRICS["CPU"], START_MS + hop, STATISTICS, 0, True)).partition
-        for hop in range(0, 50_000, 5_000)
-    }
-    of_all = {
-        encoder.encode(Revision(host, metric, START_MS, STATISTICS, 0, True)).partition
-        for host in ("gateway", "catalog", "cart")
-        for metric in METRICS.values()
-    }
-    assert len(of_one) == 1
-    assert of_all == {0, 1, 2, 3}
-
-
-def test_the_bytes_are_those_of_the_contract() -> None:
-    """The contract's golden key."""
-    metric = METRICS["CPU"]
-    window = WindowEncoder(1, 2, partitions=4).encode(
-        Revision("192.168.0.101", metric, 1_600_000_000_000, STATISTICS, 1, True)
-    )
-    golden = "00 00 00 00 01 1a 31 39 32 2e 31 36 38 2e 30 2e 31 30 31 00 00 10 00 00 01 74 87 6e 80 00"
-    assert window.key.hex(" ") == golden
-    assert (len(window.value), window.value[-1]) == (94, 2)
+def test_what_is_spoiled_was_sound() -> None:
+    """The span without a host is read once it has one."""
+    nobody = next(each for each in bad_records("cart", AT_MS) if each.what == "a span of nobody")
+    (span,) = json.loads(nobody.value or b"")
+    value = json.dumps([span | {"localEndpoint": {"serviceName": "cart"}}]).encode()
+    record = InputRecord(SPANS_TOPIC, 0, 0, AT_MS, None, value)
+    (update,) = asyncio.run(read_whole(SOURCES[SPANS_TOPIC], record))
+    assert isinstance(update, DurationsUpdate)
+    assert (update.host, update.durations[0].duration_us) == ("cart", 10_000)

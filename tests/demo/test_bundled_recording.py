@@ -6,6 +6,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from pg_streaming_machine_learning.cli.demo import RECORDING
+from pg_streaming_machine_learning.testbed.description import README_FILE, describe
 from pg_streaming_machine_learning.testbed.faults import FaultKind
 from pg_streaming_machine_learning.testbed.figures import (
     SlowWindows,
@@ -30,7 +31,16 @@ def windows() -> SlowWindows:
 
 def test_it_is_an_hour_long_and_small() -> None:
     assert bundled().readings_ms[-1] - bundled().readings_ms[0] >= 60 * MINUTE_MS
-    assert sum(path.stat().st_size for path in RECORDING.iterdir()) <= 4_000_000
+    assert sum(path.stat().st_size for path in RECORDING.iterdir()) <= 6_000_000
+
+
+def test_its_messages_are_given_back_byte_for_byte() -> None:
+    """The checksum is of the messages as they were sent."""
+    assert bundled().checksum == bundled().checksum_of_messages()
+
+
+def test_its_readme_is_about_it() -> None:
+    assert (RECORDING / README_FILE).read_text(encoding="utf-8") == describe(bundled())
 
 
 def test_every_kind_of_fault_and_every_service_occurs() -> None:

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pg_streaming_machine_learning.demo.revisions import METRICS, RecordedWindows, Revision
 from pg_streaming_machine_learning.errors import RecordingError
+from pg_streaming_machine_learning.labels.objective import Objective
 from pg_streaming_machine_learning.testbed.recording import Recording
+from pg_streaming_machine_learning.testbed.span_columns import SpanColumns
 from pg_streaming_machine_learning.windows.summary import summarize
 
 # Readings are 3 ms after each whole second from 1 s on; windows of 10 s every 5 s:
@@ -70,13 +73,14 @@ def test_labels_follow_the_objective_and_may_rise_within_a_window(recording: Rec
 
 def test_a_window_without_requests_is_not_slow(recording: Recording) -> None:
     """Nobody has waited too long where nobody has asked."""
-    asked = recording.request_services == 0
-    quiet = replace(
-        recording,
-        request_services=recording.request_services[asked],
-        request_done_ms=recording.request_done_ms[asked],
-        request_us=recording.request_us[asked],
+    spans, asked = recording.spans, recording.spans.services == 0
+    kept = SpanColumns(
+        spans.services[asked],
+        spans.sent_ms[asked],
+        spans.counts[asked],
+        spans.spans[np.repeat(asked, spans.counts)],
     )
+    quiet = replace(recording, spans=kept)
     labels = {revision.label for revision in RecordedWindows(quiet).final() if revision.host == "cart"}
     assert labels == {0}
 
@@ -111,8 +115,8 @@ def test_windows_lie_on_the_grid_wherever_the_recording_starts(
 
 def test_readings_that_are_missing_leave_windows_out(recording: Recording) -> None:
     """No reading between 10 s and 30 s: windows within have no revision."""
-    kept = (recording.readings_ms < START_MS + 10_000) | (recording.readings_ms >= START_MS + 30_000)
-    gap = replace(recording, readings_ms=recording.readings_ms[kept], readings=recording.readings[kept])
+    kept = (recording.rows_ms < START_MS + 10_000) | (recording.rows_ms >= START_MS + 30_000)
+    gap = replace(recording, rows_ms=recording.rows_ms[kept], rows=recording.rows[kept])
     starts_s = {(each.window_start_ms - START_MS) // 1000 for each in RecordedWindows(gap).final()}
     assert starts_s == {0, 5, 25, 30, 35, 40, 45, 50}
 
@@ -123,11 +127,11 @@ def test_a_recording_too_short_for_a_window_is_refused(make_recording: Callable[
         RecordedWindows(make_recording(seconds=9))
 
 
-def test_a_recording_of_unknown_metrics_is_refused(recording: Recording) -> None:
-    """The contract has no word for it."""
-    strange = replace(recording, metrics=("CPU", "MOOD", *recording.metrics[2:]))
-    with pytest.raises(RecordingError, match="MOOD"):
-        RecordedWindows(strange)
+def test_another_objective_gives_other_thresholds(recording: Recording, tmp_path: Path) -> None:
+    """What is asked for counts, also for a recording from its files."""
+    recording.save(tmp_path)
+    windows = RecordedWindows.load(tmp_path, objective=Objective(share=0.9, factor=20.0))
+    assert windows.thresholds_ms == {"gateway": 200.0, "cart": 200.0}
 
 
 def test_no_recording_is_an_error_of_ours(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def board(labels: list[int], said: list[float]) -> Board:
     shown = Board(("gateway", "cart"), start_ms=0, end_ms=100_000, speed=50, now_s=100.0)
     shown.phase = "predicting"
     shown.replayed_to_ms = 65_000
-    shown.updates_sent, shown.windows_sent, shown.bad_sent = 120, 60, 2
+    shown.messages_sent, shown.bytes_sent, shown.bad_sent = 120, 60_000, 2
     shown.was_refused("in[0]@1", "bad-label")
     shown.was_refused("in[0]@2", "bad-key")
     for number, prediction in enumerate(predictions(labels, said)):

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from pg_streaming_machine_learning.testbed.faults import Fault
-from pg_streaming_machine_learning.testbed.readings import METRICS
+from pg_streaming_machine_learning.testbed.lines import COUNTERS, FIELDS
 from pg_streaming_machine_learning.testbed.recording import Recording
+from pg_streaming_machine_learning.testbed.span_columns import SPAN_COLUMNS, SpanColumns
 
 START_MS = 1_700_000_000_000
 
@@ -22,10 +23,14 @@ def recording_of(
     faults: tuple[Fault, ...] = (),
     minutes: float = 1.0,
     quiet_minutes: float = 0.5,
-    readings: int = 3,
+    rows: int = 3,
 ) -> Recording:
-    """Return a recording of requests (service, milliseconds since the start, microseconds)."""
+    """Return a recording of requests (service, ms since the start, µs), each of which is a message."""
     columns = np.array(sorted(requests, key=lambda request: request[1]), dtype=np.int64).reshape(-1, 3)
+    done_ms = START_MS + columns[:, 1]
+    spans = np.zeros((len(columns), SPAN_COLUMNS), dtype=np.int64)
+    spans[:, 0] = np.arange(len(columns))
+    spans[:, 2], spans[:, 3] = 1000 * done_ms, columns[:, 2]
     meta: dict[str, Any] = {
         "minutes": minutes,
         "quiet_minutes": quiet_minutes,
@@ -33,16 +38,15 @@ def recording_of(
         "customer_requests_failed": 0,
         "customer_requests_dropped": 0,
     }
-    shape = (readings, len(services), len(METRICS))
+    shape = (rows, len(services), len(FIELDS))
+    values = np.arange(np.prod(shape), dtype=np.float64).reshape(shape)
+    values[:, :, :COUNTERS] /= 8
     return Recording(
         services=services,
-        metrics=METRICS,
-        readings_ms=START_MS + 1000 * np.arange(1, readings + 1, dtype=np.int64),
-        readings=np.arange(np.prod(shape), dtype=np.float64).reshape(shape) / 8,
-        other_load_percent=np.linspace(0.0, 2.0, readings),
-        request_services=columns[:, 0].astype(np.uint8),
-        request_done_ms=START_MS + columns[:, 1],
-        request_us=columns[:, 2].copy(),
+        rows_ms=START_MS + 1000 * np.arange(rows, dtype=np.int64),
+        rows=values,
+        other_load_percent=np.linspace(0.0, 2.0, rows),
+        spans=SpanColumns(columns[:, 0].astype(np.uint8), done_ms, np.ones(len(columns), np.int64), spans),
         faults=faults,
         start_ms=START_MS,
         fault_free_until_ms=START_MS + round(quiet_minutes * 60_000),

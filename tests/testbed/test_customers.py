@@ -9,7 +9,7 @@ from aiohttp import web
 
 from pg_streaming_machine_learning.testbed.customers import Customers
 from pg_streaming_machine_learning.testbed.load import Arrivals
-from pg_streaming_machine_learning.testbed.shop import SENT_HEADER
+from pg_streaming_machine_learning.testbed.shop import REQUEST_HEADER, SENT_HEADER
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -35,18 +35,21 @@ def visit(handler: Handler, kinds: list[int], most_in_flight: int = 100) -> Cust
 
 
 def test_customers_ask_for_what_the_load_says() -> None:
-    """Each request names what is asked for, and when it was sent."""
+    """Each request names what is asked for, its number, and when it was sent."""
     asked: list[str] = []
+    numbers: list[str] = []
     sent_ns: list[int] = []
 
     async def answer(request: web.Request) -> web.Response:
         asked.append(request.path)
         sent_ns.append(int(request.headers[SENT_HEADER]))
+        numbers.append(request.headers[REQUEST_HEADER])
         return web.Response()
 
     before_ns = time.time_ns()
     customers = visit(answer, [0, 1, 2, 0])
     assert sorted(asked) == ["/browse", "/browse", "/cart", "/order"]
+    assert sorted(numbers) == ["1", "2", "3", "4"]
     assert all(before_ns <= one_ns <= time.time_ns() for one_ns in sent_ns)
     assert (customers.sent, customers.failed, customers.dropped) == (4, 0, 0)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -15,16 +16,20 @@ def test_every_metric_has_a_unit() -> None:
     assert len(METRIC_UNITS) == len(METRICS)
 
 
-def test_first_reading_only_sets_the_counters() -> None:
-    """Rates need two readings; the second is over the time between them."""
+def test_first_reading_knows_no_processor() -> None:
+    """What was used since the last reading needs one; the second is over the time between them."""
     meter = ResourceMeter([os.getpid()])
-    assert meter.read(1_000) is None
+    first = meter.read(1_000)
+    assert first is not None
+    assert math.isnan(first.processes[0][0])
+    assert first.processes[0][1] > 1_000_000
+    assert first.other_load_percent == 0
     reading = meter.read(2_000)
     assert reading is not None
     assert reading.at_ms == 2_000
     (row,) = reading.processes
     assert min(row) >= 0
-    assert row[METRICS.index("MEMORY")] > 1
+    assert all(after >= before for before, after in zip(first.processes[0][2:], row[2:], strict=True))
     assert 0 <= reading.other_load_percent <= 100
 
 
