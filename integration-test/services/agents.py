@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from confluent_kafka import Producer
 
@@ -14,7 +14,7 @@ from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.errors import RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
-from pg_streaming_machine_learning.records.prediction import Concluded
+from pg_streaming_machine_learning.records.prediction import Concluded, Measured
 from pg_streaming_machine_learning.records.update import InputPartition, LogRecord, ProgressMark, Update
 from pg_streaming_machine_learning.simulation.messages import Grouping, line_messages, span_messages
 from pg_streaming_machine_learning.simulation.plan import SimulationPlan
@@ -56,7 +56,7 @@ class Outcome:
     refused : list of Refused
         What of them is a dead letter.
     published : dict of str to int
-        How many records each topic that can be published would have, but for the readings.
+        How many records each topic that can be published would have.
     """
 
     predictions: dict[str, dict[str, object]]
@@ -112,11 +112,13 @@ def in_process(environment: Mapping[str, str], messages: Sequence[Message]) -> O
     marks: list[LogRecord] = [
         ProgressMark(InputPartition(topic, 0), 1, end_ms, True, 0) for topic in settings.input_topics.values()
     ]
-    effects = Engine(engine_config(settings)).steps([*updates, *marks])
+    config = replace(engine_config(settings), tell_measured=True)
+    effects = [effect for effect in Engine(config).steps([*updates, *marks]) if effect is not None]
     concluded = [effect for effect in effects if isinstance(effect, Concluded)]
     predictions = [as_read(each.prediction) for each in concluded if each.prediction is not None]
     labeled = [each.sample for each in concluded if each.sample.label is not None]
     published = {
+        "system-traces": sum(isinstance(effect, Measured) for effect in effects),
         "features": sum(len(each.sample.statistics) for each in concluded),
         "targets": len(labeled),
         "labeled-data": sum(len(sample.statistics) for sample in labeled),
