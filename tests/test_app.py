@@ -84,6 +84,12 @@ def test_every_source_is_an_input_with_an_agent() -> None:
     assert engine_config(settings).inputs == ("pg-streaming-labeled-data", "features")
 
 
+def test_readings_are_told_only_where_they_are_published() -> None:
+    """Whatever else is."""
+    assert engine_config(Settings(publish=("system-traces",))).tell_measured
+    assert not engine_config(Settings(publish=("features", "targets"))).tell_measured
+
+
 def test_two_applications_in_one_process() -> None:
     """Nothing is global."""
     one, two = create_app(Settings(application_id="one")), create_app(Settings(application_id="two"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
+from pg_streaming_machine_learning.outputs.published import Publisher
 from pg_streaming_machine_learning.records.update import (
     InputPartition,
     LogRecord,
@@ -30,6 +31,7 @@ from pg_streaming_machine_learning.wire.codec import AvroEncoder
 from pg_streaming_machine_learning.wire.log import decode
 from pg_streaming_machine_learning.wire.prediction import BottleneckPrediction
 from tests.logs import CPU, TOPIC, config
+from tests.outputs.published import topics
 from tests.streams.stand_ins import (
     Clock,
     ListTransactions,
@@ -89,6 +91,7 @@ class Stage:
     gate: CommitGate = field(default_factory=CommitGate)
     clock: Clock = field(default_factory=Clock)
     every_updates: int = NEVER
+    publish: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.places = self.positions or positions_at({PLACE: self.recovered.position})
@@ -100,6 +103,7 @@ class Stage:
                 self.transactions,
                 PredictionOutput("predictions", AvroEncoder(BottleneckPrediction, 7)),
                 "state",
+                Publisher(topics(*self.publish)),
             ),
             SnapshotWriter(
                 PLACE,

@@ -33,6 +33,7 @@ class ListedRegistry:
 
     known: int | None = 7
     away: bool = False
+    unknown: str = ""
     asked: list[str] = field(default_factory=list)
 
     async def register(self, subject: str, schema: dict[str, Any]) -> int:
@@ -47,7 +48,7 @@ class ListedRegistry:
         self.asked.append(question)
         if self.away:
             raise RegistryUnavailable("cannot reach http://registry: refused")
-        return self.known
+        return None if question.split()[1] == self.unknown else self.known
 
 
 @pytest.fixture
@@ -119,6 +120,65 @@ def test_schema_looked_up_where_registering_is_forbidden(settings: Settings) -> 
     ) as caught:
         run(forbidden, ListedRegistry(known=None))
     assert_helps(caught.value, 5, "SCHEMAS_REGISTER")
+
+
+ALL = ("system-traces", "features", "targets", "labeled-data")
+
+
+@pytest.fixture
+def publishing() -> Iterator[Settings]:
+    """Yield settings that publish everything, and name a broker on which all topics are."""
+    settings = Settings(sources=("telegraf", "zipkin"), publish=ALL, start_timeout_s=1)
+    names = [*settings.input_topics.values(), *(topic.name for topic in own_topics(settings))]
+    with EmbeddedBroker(topics=names) as broker:
+        yield replace(settings, kafka_bootstrap_server=f"kafka://{broker.bootstrap}")
+
+
+def test_what_is_published_has_its_schemas_and_partitions(publishing: Settings) -> None:
+    """The embedded broker makes four partitions of each topic."""
+    registry = ListedRegistry()
+    published = run(publishing, registry).published
+    assert {what: topic.name for what, topic in published.items()} == publishing.published_topics
+    assert {what: dict(topic.schema_ids) for what, topic in published.items()} == {
+        "system-traces": {"value": 7},
+        "features": {"key": 7, "value": 7},
+        "targets": {},
+        "labeled-data": {"key": 7, "value": 7},
+    }
+    assert {topic.partitions for topic in published.values()} == {4}
+    assert registry.asked == [
+        f"register {subject}"
+        for subject in (
+            "pg-streaming-predictions-value",
+            "pg-traces-system-value",
+            "pg-streaming-features-key",
+            "pg-streaming-features-value",
+            "pg-streaming-labeled-data-key",
+            "pg-streaming-labeled-data-value",
+        )
+    ]
+
+
+def test_schemas_of_what_is_published_are_looked_up_where_registering_is_forbidden(
+    publishing: Settings,
+) -> None:
+    """Exit code 5 if one is not there."""
+    forbidden = replace(publishing, publish=("features",), schemas_register=False)
+    registry = ListedRegistry(known=9)
+    assert run(forbidden, registry).published["features"].schema_ids == {"key": 9, "value": 9}
+    assert {question.split()[0] for question in registry.asked} == {"lookup"}
+    missing = ListedRegistry(known=9, unknown="pg-streaming-features-key")
+    expected = r"^subject 'pg-streaming-features-key' does not have the schema of FeatureKey and SCHEMAS_REG"
+    with pytest.raises(RegistryError, match=expected) as caught:
+        run(forbidden, missing)
+    assert_helps(caught.value, 5, "SCHEMAS_REGISTER")
+
+
+def test_topics_to_publish_to_are_not_made_if_they_may_not_be(publishing: Settings) -> None:
+    """Exit code 4."""
+    forbidden = replace(publishing, features_topic="other", topics_create=False)
+    with pytest.raises(TopicError, match=r"^our topics 'other' do not exist and TOPICS_CREATE is false"):
+        run(forbidden, ListedRegistry())
 
 
 def assert_helps(error: PgStreamingError, exit_code: int, word: str) -> None:

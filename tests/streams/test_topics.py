@@ -29,6 +29,16 @@ def test_what_belongs_together_has_the_same_partition_number() -> None:
     }
 
 
+def test_what_is_published_waits_a_week_for_its_readers() -> None:
+    """Made with the partitions of the log; others may have made it with more or fewer."""
+    settings = Settings(log_partitions=3, publish=("features", "targets"), features_topic="windows")
+    ours = topics(settings)
+    assert set(ours) - set(topics(Settings())) == {"FEATURES_TOPIC", "TARGETS_TOPIC"}
+    features = ours["FEATURES_TOPIC"]
+    assert (features.name, features.partitions, features.creation_partitions) == ("windows", 1, 3)
+    assert features.creation_config["retention.ms"] == str(7 * DAY_MS)
+
+
 def test_the_log_is_kept_for_a_month_whatever_its_size() -> None:
     """A new generation of the model learns from it."""
     assert topics(Settings())["LOG_TOPIC"].creation_config == {

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from pg_streaming_machine_learning.errors import SnapshotError, WindowError
+from pg_streaming_machine_learning.records.prediction import Measured
 from pg_streaming_machine_learning.records.update import (
     Duration,
     DurationsUpdate,
@@ -16,7 +17,8 @@ from pg_streaming_machine_learning.records.update import (
     SourcePlace,
 )
 from pg_streaming_machine_learning.records.window import Window
-from pg_streaming_machine_learning.windows.open_windows import Late
+from pg_streaming_machine_learning.windows.hopping import HoppingWindows
+from pg_streaming_machine_learning.windows.open_windows import Late, OpenWindows
 from pg_streaming_machine_learning.windows.rates import LONGEST_GAP_MS
 from pg_streaming_machine_learning.windows.store import ClosedWindow
 from pg_streaming_machine_learning.windows.summary import summarize
@@ -24,6 +26,7 @@ from tests.windows.updates import (
     CPU,
     DISK,
     GRACE_MS,
+    HOP_MS,
     SIZE_MS,
     TRACES,
     counters,
@@ -195,6 +198,46 @@ def test_counters_become_rates_added_up_over_devices() -> None:
     )
     [closed] = store.close(12)
     assert closed.revisions[DISK, TRACES] == (summarize([103_000.0, 2_000.0]), None)
+
+
+def test_what_goes_into_windows_is_told_as_soon_as_it_is_final() -> None:
+    """A gauge at once, a sum when a newer one begins or the first window that holds it is closed.
+
+    ::
+
+        0         5         10        15        20
+        ├─────────┼─────────┼─────────┼─────────┤
+                  [5                  15)
+                            [10                 20)
+                             ↑ 11  ↑ 14           both disks of the host
+    """
+    store = OpenWindows(HoppingWindows(SIZE_MS, HOP_MS), GRACE_MS, is_telling=True)
+    store.add(counters("web", ("sda", 1, 0.0), ("sdb", 1, 0.0)), None)
+    store.add(counters("web", ("sda", 11, 1.0), ("sdb", 11, 2.0)), None)
+    assert store.take_measured() == []
+    store.add(reading(12, 7.0), None)
+    assert store.take_measured() == [Measured("web", CPU, 12, 7.0)]
+    store.add(counters("web", ("sda", 14, 4.0)), None)
+    assert store.take_measured() == [Measured("web", DISK, 11, 300.0)]
+    assert starts(store.close(16)) == []
+    assert store.take_measured() == []
+    assert starts(store.close(17)) == [(5, "web")]
+    assert store.take_measured() == [Measured("web", DISK, 14, 1000.0)]
+    store.add(counters("web", ("sdb", 14, 8.0)), 17)
+    assert store.take_measured() == [Measured("web", DISK, 14, 2000.0)]
+    (last,) = store.close(99)
+    assert last.revisions[DISK, TRACES][0][:2] == (300.0, 2000.0)
+
+
+def test_what_is_late_is_not_told() -> None:
+    store = OpenWindows(HoppingWindows(SIZE_MS, HOP_MS), GRACE_MS, is_telling=True)
+    store.add(reading(3), 99)
+    store.add(counters("web", ("sda", 1, 0.0), ("sda", 3, 5.0)), 99)
+    assert store.take_measured() == []
+
+
+def test_nothing_is_kept_to_be_told_if_nobody_wants_to_know() -> None:
+    assert opened(reading(3)).take_measured() == []
 
 
 def test_the_first_reading_of_a_counter_opens_no_window() -> None:
