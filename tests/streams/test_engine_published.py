@@ -9,11 +9,15 @@ import pytest
 
 from pg_streaming_machine_learning.config import PUBLISHED
 from pg_streaming_machine_learning.engine import Engine
+from pg_streaming_machine_learning.outputs.published import Publisher
 from pg_streaming_machine_learning.records.update import Reading, ReadingsUpdate, SourcePlace
 from pg_streaming_machine_learning.streams.transactions import Outgoing
 from tests.logs import CPU, config
+from tests.outputs.published import topics
+from tests.streams.clusters import cluster_of
 from tests.streams.hosts import Stage, fingerprint_at, progress_of, recovered
 from tests.streams.stand_ins import encoded, fleet_log
+from tests.streams.workers import LOG, MemoryWorker
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +85,14 @@ def test_what_was_published_before_is_not_published_again(log: list[bytes], size
         restarted.read_on(log, size)
         again = published(restarted.transactions.records())
         assert sent + again == published(whole.transactions.records())
+
+
+def test_engines_publish_what_the_start_found_out(log: list[bytes]) -> None:
+    """Whoever takes a partition over later does, too."""
+    cluster = cluster_of(log)
+    worker = MemoryWorker(cluster)
+    worker.owners.published = Publisher(topics("features"))
+    worker.take_over(LOG)
+    worker.read(LOG)
+    found = [record for number in range(3) for record in cluster.records("features", number)]
+    assert len(found) > len(worker.predictions()) > 0
