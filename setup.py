@@ -68,6 +68,8 @@ setup(
         "numpy>=2.2.5,<3",
         "psutil>=7.0,<8",
         "rich>=14.0,<16",
+        # The spans of the testbed are made by a client library of Zipkin's, not by us.
+        "py_zipkin>=1.2.8,<2",
     ],
     extras_require={
         "test": [

@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "outputs": ({"records", "wire"}, {"aiokafka"}),
     "config": ({"sources"}, {"simple_settings"}),
     "simulation": ({"records", "wire"}, {"confluent_kafka", "numpy"}),
-    "testbed": ({"records", "wire", "windows", "labels"}, {"aiohttp", "numpy", "psutil"}),
+    "testbed": ({"records", "wire", "windows", "labels"}, {"aiohttp", "numpy", "psutil", "py_zipkin"}),
     "operations": (
         {"records", "wire", "windows", "learning", "engine", "state", "config"},
         {"confluent_kafka"},
