@@ -18,6 +18,7 @@ from pg_streaming_machine_learning.streams.batch import TopicPlace
 from pg_streaming_machine_learning.streams.consumer import BatchConsumer, BatchTransport
 from pg_streaming_machine_learning.streams.gate import CommitGate
 from pg_streaming_machine_learning.streams.positions import Positions
+from pg_streaming_machine_learning.streams.repetition import say_less
 from pg_streaming_machine_learning.streams.watchdog import LOOP, Liveness, Watchdog, ticking
 from pg_streaming_machine_learning.streams.worker import Worker
 
@@ -110,6 +111,7 @@ class Application(faust.App):
 
     async def on_first_start(self) -> None:
         """Look before anything starts. No directories are made: nothing is kept on disk."""
+        say_less()
         self.add_future(ticking(self.liveness, LOOP))
         Watchdog(self.liveness).start()
         for check in self._at_start:
