@@ -36,7 +36,7 @@ def run(commands: Sequence[Sequence[str]]) -> int:
             running.append(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))
         # Ctrl-C reaches all of them from the terminal; what is sent to this process alone is handed on.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda number, _: [process.send_signal(number) for process in running])
+        signal.signal(signal.SIGTERM, lambda number, _: _tell(running, number))
         codes = [process.wait() for process in running]
         for output in outputs:
             output.seek(0)
@@ -44,6 +44,11 @@ def run(commands: Sequence[Sequence[str]]) -> int:
             sys.stdout.flush()
     bad = [code for code in codes if code not in (0, NOTHING_CHOSEN)]
     return bad[0] if bad else min(codes)
+
+
+def _tell(running: Sequence[subprocess.Popen[bytes]], number: int) -> None:
+    for process in running:
+        process.send_signal(number)
 
 
 if __name__ == "__main__":
