@@ -20,8 +20,9 @@ from typing import Any
 import faust
 import pytest
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import NoOffsetForPartitionError
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.tables import recovery
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
@@ -296,7 +297,7 @@ def test_an_offset_out_of_range_ends_the_process() -> None:
     script = """
 import asyncio
 from aiokafka.errors import OffsetOutOfRangeError
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.types import TP
 from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.streams.application import Application
@@ -310,6 +311,46 @@ fetch(app, FetchedFrom(OffsetOutOfRangeError({TopicPartition("input", 1): 7}), 0
     )
     assert done.returncode == 4
     assert done.stderr.startswith("offset input[1]@7 is out of range: ")
+
+
+class Group:
+    """A consumer in a group, with aiokafka's own book of what is assigned; it notes what is committed."""
+
+    def __init__(self) -> None:
+        self.committed: list[dict[TopicPartition, int]] = []
+        self._subscription = SubscriptionState()
+        self._subscription.subscribe({PLACE[0]})
+
+    def assign(self) -> None:
+        """Give the partition out."""
+        self._subscription.assign_from_subscribed([TopicPartition(*PLACE)])
+
+    def assignment(self) -> set[TopicPartition]:
+        """Return what is assigned."""
+        return set(self._subscription.assigned_partitions())
+
+    async def commit(self, offsets: dict[TopicPartition, OffsetAndMetadata]) -> None:
+        """Note a commit."""
+        self.committed.append({place: each.offset for place, each in offsets.items()})
+
+
+def test_nothing_is_told_to_kafka_while_partitions_change_hands(app: Application) -> None:
+    """Behind the request to join it would be of a past generation, and have the group join for ever."""
+
+    async def work() -> None:
+        group = Group()
+        thread = app.batch_consumer._thread
+        thread._consumer = group
+        assert not await thread._tell({PLACE: 5})
+        group.assign()
+        assert await thread._tell({PLACE: 6})
+        group._subscription.begin_reassignment()
+        assert not await thread._tell({PLACE: 7})
+        group.assign()
+        assert await thread._tell({PLACE: 8})
+        assert group.committed == [{TopicPartition(*PLACE): 6}, {TopicPartition(*PLACE): 8}]
+
+    asyncio.run(work())
 
 
 def test_a_batch_passes_through_faust_untouched(app: Application) -> None:
