@@ -27,6 +27,9 @@ __all__ = ["Application", "BatchSchema"]
 RECORDS_PER_FETCH = 1000
 BATCHES_WAITING = 64
 
+NEVER_S = 100 * 365 * 86_400.0
+"""Longer than any process lives."""
+
 _AtStart = Callable[[], Awaitable[None]]
 
 
@@ -89,6 +92,9 @@ class Application(faust.App):
             stream_buffer_maxsize=BATCHES_WAITING,
             stream_wait_empty=False,
             broker_commit_interval=1.0,
+            # aiokafka alone looks at it, and leaves a group for good in which nothing is fetched for so long: by a
+            # worker without partitions, say. Whether a worker still lives is for the watchdog to say.
+            broker_max_poll_interval=NEVER_S,
             broker_check_crcs=settings.check_crcs,
             broker_request_timeout=max(90.0, settings.session_timeout_s + 30.0),
             broker_session_timeout=float(settings.session_timeout_s),

@@ -19,7 +19,7 @@ from typing import Any
 
 import faust
 import pytest
-from aiokafka.consumer import fetcher
+from aiokafka.consumer import fetcher, group_coordinator
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import NoOffsetForPartitionError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
@@ -176,6 +176,13 @@ def test_the_session_is_as_long_as_the_settings_say(session_s: int, heartbeat_ms
     assert consumer._session_timeout_ms == session_s * 1000
     assert consumer._heartbeat_interval_ms == heartbeat_ms
     assert consumer._request_timeout_ms > consumer._session_timeout_ms
+
+
+def test_a_worker_that_has_nothing_to_fetch_stays_in_its_group() -> None:
+    """A standby has none for days, one held back for as long as the registry is away: neither may leave."""
+    ten_years_ms = 10 * 365 * 86_400_000
+    assert created(Settings())._max_poll_interval_ms >= ten_years_ms
+    assert "max_poll_interval" not in inspect.getsource(group_coordinator.CoordinatorGroupRebalance)
 
 
 def test_an_offset_that_is_gone_is_no_reason_to_skip() -> None:
