@@ -175,8 +175,10 @@ def test_the_proxy_passes_on_delays_cuts_resets_and_refuses() -> None:
             with pytest.raises(ConnectionResetError):
                 here.recv(10)
         proxy.refuse()
-        here = socket.create_connection(("127.0.0.1", proxy.port), 5)
-        with here, pytest.raises(ConnectionResetError):
+        with (
+            pytest.raises(ConnectionResetError),
+            socket.create_connection(("127.0.0.1", proxy.port), 5) as here,
+        ):
             here.recv(10)
         proxy.heal()
         with socket.create_connection(("127.0.0.1", proxy.port), 5) as here:
