@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 CACHE := .cache
 PYTEST = $(VENV)/bin/python -m pytest
+STORMS = integration-test/test_storm.py
 
 # A virtual environment knows where it was made. One that came along in a copy of the checkout is made again.
 MADE_IN := $(shell cat $(VENV)/.made-in 2>/dev/null)
@@ -42,7 +43,7 @@ lint: $(VENV)/.installed-tests
 
 types: $(VENV)/.installed-tests
 	@echo "== types"
-	@$(VENV)/bin/mypy pg_streaming_machine_learning settings.py setup.py conftest.py tests benchmarks .ci/totals.py
+	@$(VENV)/bin/mypy pg_streaming_machine_learning settings.py setup.py conftest.py tests benchmarks .ci/totals.py .ci/side_by_side.py
 	@$(VENV)/bin/mypy integration-test
 
 unit: $(VENV)/.installed-tests ## fast tests, no network (ARGS='-k windows' picks some)
@@ -51,7 +52,10 @@ unit: $(VENV)/.installed-tests ## fast tests, no network (ARGS='-k windows' pick
 
 integration: $(VENV)/.installed-tests ## against real Kafka where Java 17 and Maven are, else the embedded broker
 	@echo "== integration tests"
-	@$(PYTEST) -v --junit-xml=$(CACHE)/junit/integration.xml $$(.ci/require-kafka) integration-test $(ARGS)
+	@$(VENV)/bin/python .ci/side_by_side.py \
+	  $(PYTEST) -v --junit-xml=$(CACHE)/junit/integration.xml $$(.ci/require-kafka) \
+	    integration-test --ignore=$(STORMS) $(ARGS) -- \
+	  $(PYTEST) -v --junit-xml=$(CACHE)/junit/storms.xml $$(.ci/require-kafka) $(STORMS) $(ARGS)
 
 .PHONY: storm
 storm: $(VENV)/.installed-tests ## storms of hours against both Kafkas (STORM='--only kills --seed 7 --scale 0.1')

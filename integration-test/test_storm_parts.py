@@ -175,8 +175,10 @@ def test_the_proxy_passes_on_delays_cuts_resets_and_refuses() -> None:
             with pytest.raises(ConnectionResetError):
                 here.recv(10)
         proxy.refuse()
-        here = socket.create_connection(("127.0.0.1", proxy.port), 5)
-        with here, pytest.raises(ConnectionResetError):
+        with (
+            pytest.raises(ConnectionResetError),
+            socket.create_connection(("127.0.0.1", proxy.port), 5) as here,
+        ):
             here.recv(10)
         proxy.heal()
         with socket.create_connection(("127.0.0.1", proxy.port), 5) as here:
@@ -212,6 +214,7 @@ def test_the_faulty_registry_hides_an_id() -> None:
 def test_the_tables_are_markdown() -> None:
     report = Report("kills", faults=2, predictions=10)
     report.counts.duplicate = 3
+    report.kinds.update({"kill -9": 2, "SIGTERM": 1})
     report.recoveries_s = {"kill -9": [1.0, 2.0]}
     report.codes.update([-9, -9, 0])
     report.read_logs("state restored partition=log[0] offset=9 seconds=0.1 read_again=7 Counts()\n")

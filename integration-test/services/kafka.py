@@ -92,7 +92,9 @@ class Kafka:
 
     def __enter__(self) -> Kafka:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        format_storage = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties)]
+        # In one word: an id may begin with a dash, and would be taken for an option.
+        format_storage = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"]
+        format_storage += ["-c", str(self._properties)]
         subprocess.run(
             self._java(*format_storage), check=True, timeout=60, capture_output=True, cwd=self._folder
         )

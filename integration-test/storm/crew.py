@@ -98,6 +98,11 @@ class Crew:
             if pid in self.pids:
                 os.kill(pid, number)
 
+    def log(self, number: int) -> str:
+        """Return what the workers at one post have printed, numbered from 0."""
+        file = self._folder / f"worker-{number}.log"
+        return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+
     def logs(self) -> str:
         """Return all that the workers have printed."""
         files = sorted(self._folder.glob("worker-*.log"))

@@ -83,6 +83,9 @@ def _fence(self: Any, inner: Callable[..., Any]) -> None:
 
 
 def _write(self: Any, inner: Callable[..., Any], records: Any) -> None:
+    for topic in ("log", "predictions"):
+        if any(record.topic.endswith(f"-{topic}") and record.key is not None for record in records):
+            reached(f"with-{topic}")  # the storm names its topics so; marks have no key
     if "-router-" in self.transactional_id:
         reached("decoded")
     elif not any(_is_of_snapshot(record) for record in records):

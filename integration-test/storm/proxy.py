@@ -99,9 +99,10 @@ class Proxy:
         self._loop.run_forever()
         server.close()
         self._loop.run_until_complete(self._reset())
-        for task in self._tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+        while tasks := asyncio.all_tasks(self._loop):  # one that is cancelled may leave another behind
+            for task in tasks:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         self._loop.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -33,8 +33,10 @@ class Report:
         Input records committed; predictions, and dead letters, that had to come of them.
     counts : Counts
         What must be zero.
+    kinds : Counter of str
+        How many faults of each kind there were.
     recoveries_s : mapping of str to list of float
-        By kind of fault: from its end until every partition moved.
+        By kind of fault, of those on top of which no other came: from its end until every partition moved.
     pauses_s : list of float
         Times in which a partition did not move.
     restored : list of int
@@ -57,6 +59,7 @@ class Report:
     predictions: int = 0
     letters: int = 0
     counts: Counts = field(default_factory=Counts)
+    kinds: Counter[str] = field(default_factory=Counter)
     recoveries_s: dict[str, list[float]] = field(default_factory=dict)
     pauses_s: list[float] = field(default_factory=list)
     restored: list[int] = field(default_factory=list)
@@ -179,14 +182,17 @@ def _figures(reports: Sequence[Report]) -> str:
 
 
 def _kinds(reports: Sequence[Report]) -> str:
+    times: Counter[str] = Counter()
     together: dict[str, list[float]] = {}
     for report in reports:
+        times += report.kinds
         for kind, seconds in report.recoveries_s.items():
             together.setdefault(kind, []).extend(seconds)
-    rows = [
-        (kind, len(seconds), _seconds(quantile(seconds, 0.5), quantile(seconds, 0.95), max(seconds)))
-        for kind, seconds in sorted(together.items())
-    ]
+    rows = []
+    for kind in sorted(times):
+        seconds = together.get(kind, [])
+        longest = max(seconds, default=math.nan)
+        rows.append((kind, times[kind], _seconds(quantile(seconds, 0.5), quantile(seconds, 0.95), longest)))
     return _markdown(("fault", "times", "recovery p50 / p95 / longest, s"), rows)
 
 

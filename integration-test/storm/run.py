@@ -54,6 +54,7 @@ def rage(scene: Scene, faults: Sequence[Fault], report: Report, say: Say = lambd
         fault.do(scene)
         over_s = time.time()
         report.faults += 1
+        report.kinds[fault.kind] += 1
         is_last = number + 1 == len(faults)
         if fault.may_pile_up and not is_last and faults[number + 1].may_pile_up and rng.random() < _ON_TOP:
             say(f"{number + 1}/{len(faults)} {fault.kind}, and on top of it:")

@@ -18,6 +18,7 @@ from pg_streaming_machine_learning.streams.batch import TopicPlace
 from pg_streaming_machine_learning.streams.consumer import BatchConsumer, BatchTransport
 from pg_streaming_machine_learning.streams.gate import CommitGate
 from pg_streaming_machine_learning.streams.positions import Positions
+from pg_streaming_machine_learning.streams.repetition import say_less
 from pg_streaming_machine_learning.streams.watchdog import LOOP, Liveness, Watchdog, ticking
 from pg_streaming_machine_learning.streams.worker import Worker
 
@@ -25,6 +26,9 @@ __all__ = ["Application", "BatchSchema"]
 
 RECORDS_PER_FETCH = 1000
 BATCHES_WAITING = 64
+
+NEVER_S = 100 * 365 * 86_400.0
+"""Longer than any process lives."""
 
 _AtStart = Callable[[], Awaitable[None]]
 
@@ -88,6 +92,9 @@ class Application(faust.App):
             stream_buffer_maxsize=BATCHES_WAITING,
             stream_wait_empty=False,
             broker_commit_interval=1.0,
+            # aiokafka alone looks at it, and leaves a group for good in which nothing is fetched for so long: by a
+            # worker without partitions, say. Whether a worker still lives is for the watchdog to say.
+            broker_max_poll_interval=NEVER_S,
             broker_check_crcs=settings.check_crcs,
             broker_request_timeout=max(90.0, settings.session_timeout_s + 30.0),
             broker_session_timeout=float(settings.session_timeout_s),
@@ -110,6 +117,7 @@ class Application(faust.App):
 
     async def on_first_start(self) -> None:
         """Look before anything starts. No directories are made: nothing is kept on disk."""
+        say_less()
         self.add_future(ticking(self.liveness, LOOP))
         Watchdog(self.liveness).start()
         for check in self._at_start:

@@ -19,6 +19,7 @@ from mode import get_logger
 
 from pg_streaming_machine_learning.streams.batch import Batch, TopicPlace
 from pg_streaming_machine_learning.streams.ending import end_process
+from pg_streaming_machine_learning.streams.header_names import bear_any_header_name
 from pg_streaming_machine_learning.streams.leadership import Leadership
 from pg_streaming_machine_learning.streams.membership import Membership
 from pg_streaming_machine_learning.streams.positions import Positions
@@ -57,6 +58,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         """Read committed records only: Faust does so under `exactly_once` alone."""
+        bear_any_header_name()
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
@@ -106,12 +108,16 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         self._read_to = dict(offsets)
         self._seek_number = seek
 
-    async def tell(self, offsets: Mapping[TopicPlace, int]) -> None:
-        """Commit offsets, in good time or not at all."""
-        await self.call_thread(self._tell, offsets)
+    async def tell(self, offsets: Mapping[TopicPlace, int]) -> bool:
+        """Commit offsets, in good time or not at all; return whether it was done."""
+        return bool(await self.call_thread(self._tell, offsets))
 
-    async def _tell(self, offsets: Mapping[TopicPlace, int]) -> None:
+    async def _tell(self, offsets: Mapping[TopicPlace, int]) -> bool:
         consumer = self._ensure_consumer()
+        if consumer._subscription.reassignment_in_progress:
+            # It would lie behind the request to join, and come to the broker with the generation before: the
+            # broker refuses that, and aiokafka joins anew, with the next commit behind it, and so for ever.
+            return False
         committed = {
             driver.TopicPartition(*place): OffsetAndMetadata(offset, "")
             for place, offset in offsets.items()
@@ -119,6 +125,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         }
         if committed:
             await asyncio.wait_for(consumer.commit(committed), _COMMIT_TIMEOUT_S)
+        return True
 
     def partitions_of(self, topic: str) -> int:
         """Return how many partitions a topic has, as far as is known."""
@@ -197,7 +204,8 @@ class BatchConsumer(driver.Consumer):
             return False
         moved: dict[TopicPlace, int] = dict(offsets.items())
         try:
-            await self._thread.tell(moved)
+            if not await self._thread.tell(moved):
+                return False
         except (KafkaError, asyncio.TimeoutError, ValueError) as error:
             logger.info("offsets not committed, tried again later reason=%s", repr(error))
             return False

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import faust
+from aiokafka.errors import KafkaConnectionError
 
-from pg_streaming_machine_learning.streams.ending import OTHERWISE
+from pg_streaming_machine_learning.errors import BrokerUnreachable
+from pg_streaming_machine_learning.streams.ending import OTHERWISE, end_process
 
 __all__ = ["Worker", "run_worker"]
 
@@ -28,6 +30,17 @@ class Worker(faust.Worker):
         # The command line switches the web server on by default, and a second worker finds its port taken.
         app.conf.web_enabled = app.our_settings.web_enabled
         super().__init__(app, *services, **kwargs)
+
+    async def start(self) -> None:
+        """Start; a broker that goes away in the middle ends the process as one that was never there."""
+        try:
+            await super().start()
+        except KafkaConnectionError as error:
+            servers = self.app.our_settings.bootstrap_servers  # type: ignore[attr-defined]
+            gone = BrokerUnreachable(
+                f"the Kafka broker at {servers} went away while the worker started ({error})"
+            )
+            end_process(gone, "cannot start")
 
     def _schedule_shutdown(self, signal: signal.Signals) -> None:
         timer = threading.Timer(STOP_WITHIN_S, os._exit, (0,))

@@ -19,9 +19,10 @@ from typing import Any
 
 import faust
 import pytest
-from aiokafka.consumer import fetcher
+from aiokafka.consumer import fetcher, group_coordinator
+from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import NoOffsetForPartitionError
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.tables import recovery
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
@@ -177,6 +178,13 @@ def test_the_session_is_as_long_as_the_settings_say(session_s: int, heartbeat_ms
     assert consumer._request_timeout_ms > consumer._session_timeout_ms
 
 
+def test_a_worker_that_has_nothing_to_fetch_stays_in_its_group() -> None:
+    """A standby has none for days, one held back for as long as the registry is away: neither may leave."""
+    ten_years_ms = 10 * 365 * 86_400_000
+    assert created(Settings())._max_poll_interval_ms >= ten_years_ms
+    assert "max_poll_interval" not in inspect.getsource(group_coordinator.CoordinatorGroupRebalance)
+
+
 def test_an_offset_that_is_gone_is_no_reason_to_skip() -> None:
     """Neither for us nor for aiokafka."""
     consumer = created(Settings())
@@ -296,7 +304,7 @@ def test_an_offset_out_of_range_ends_the_process() -> None:
     script = """
 import asyncio
 from aiokafka.errors import OffsetOutOfRangeError
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.types import TP
 from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.streams.application import Application
@@ -310,6 +318,46 @@ fetch(app, FetchedFrom(OffsetOutOfRangeError({TopicPartition("input", 1): 7}), 0
     )
     assert done.returncode == 4
     assert done.stderr.startswith("offset input[1]@7 is out of range: ")
+
+
+class Group:
+    """A consumer in a group, with aiokafka's own book of what is assigned; it notes what is committed."""
+
+    def __init__(self) -> None:
+        self.committed: list[dict[TopicPartition, int]] = []
+        self._subscription = SubscriptionState()
+        self._subscription.subscribe({PLACE[0]})
+
+    def assign(self) -> None:
+        """Give the partition out."""
+        self._subscription.assign_from_subscribed([TopicPartition(*PLACE)])
+
+    def assignment(self) -> set[TopicPartition]:
+        """Return what is assigned."""
+        return set(self._subscription.assigned_partitions())
+
+    async def commit(self, offsets: dict[TopicPartition, OffsetAndMetadata]) -> None:
+        """Note a commit."""
+        self.committed.append({place: each.offset for place, each in offsets.items()})
+
+
+def test_nothing_is_told_to_kafka_while_partitions_change_hands(app: Application) -> None:
+    """Behind the request to join it would be of a past generation, and have the group join for ever."""
+
+    async def work() -> None:
+        group = Group()
+        thread = app.batch_consumer._thread
+        thread._consumer = group
+        assert not await thread._tell({PLACE: 5})
+        group.assign()
+        assert await thread._tell({PLACE: 6})
+        group._subscription.begin_reassignment()
+        assert not await thread._tell({PLACE: 7})
+        group.assign()
+        assert await thread._tell({PLACE: 8})
+        assert group.committed == [{TopicPartition(*PLACE): 6}, {TopicPartition(*PLACE): 8}]
+
+    asyncio.run(work())
 
 
 def test_a_batch_passes_through_faust_untouched(app: Application) -> None:

@@ -23,11 +23,15 @@ def faults(number: int, rng: random.Random) -> list[Fault]:
     return number * [
         Fault("kill -9 behind a snapshot", _kill_behind_snapshot, may_pile_up=False),
         Fault("commit fails", _fail, may_pile_up=False),
-        Fault(
-            "SIGSTOP, long", partial(freeze, sessions=LONGER, point="before-transaction"), may_pile_up=False
-        ),
+        Fault("SIGSTOP, long", partial(_freeze, point="with-predictions"), may_pile_up=False),
+        Fault("SIGSTOP, long", partial(_freeze, point="with-log"), may_pile_up=False),
         Fault("registry 500", partial(cold, fault="500"), may_pile_up=False),
     ]
+
+
+def _freeze(scene: Scene, point: str) -> None:
+    """Freeze a worker that is about to write what its successor will write, too."""
+    freeze(scene, LONGER, point)
 
 
 def _kill_behind_snapshot(scene: Scene) -> None:

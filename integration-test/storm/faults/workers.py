@@ -6,12 +6,15 @@ import random
 import signal
 import time
 
+from services.topics import wait_until
 from storm.fault import Fault, NotInjected
 from storm.scene import Scene
 
 __all__ = ["faults", "join_and_leave", "terminate"]
 
 _MOVED_WITHIN_S = 60.0
+_HAS_PARTITIONS = "partitions assigned"
+"""What a worker logs once it has taken partitions over."""
 
 
 def faults(number: int, rng: random.Random) -> list[Fault]:
@@ -29,8 +32,14 @@ def terminate(scene: Scene) -> None:
 
 
 def join_and_leave(scene: Scene) -> None:
-    """Have two workers more, and, once partitions have moved over, again one."""
+    """Have two workers more, and, once they have partitions and all partitions move, again one."""
+    before = [len(scene.crew.log(number)) for number in range(3)]
     scene.crew.resize(3)
+
+    def have_partitions() -> bool:
+        return all(_HAS_PARTITIONS in scene.crew.log(number)[before[number] :] for number in (1, 2))
+
+    wait_until(have_partitions, _MOVED_WITHIN_S, "two more workers have partitions")
     if scene.watch.moved_since(time.time(), _MOVED_WITHIN_S) is None:
         raise NotInjected("partitions stand still after two workers joined")
     scene.crew.resize(1)
