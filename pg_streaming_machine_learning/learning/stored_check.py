@@ -2,8 +2,8 @@
 
 A pickle is a program: it pushes values, names classes, has them made and filled. This walks through the
 program and keeps of each value only what kind it is. So it is known before anything runs that nothing but
-known classes is made, nothing but known functions is called, no attribute of a class is changed, and no
-number in it asks for memory that the bytes themselves do not have.
+known classes is made, nothing but known functions is called and with nothing but what they are made for, no
+attribute of a class is changed, and no number in it asks for memory that the bytes themselves do not have.
 
 References
 ----------
@@ -12,7 +12,7 @@ Python's `pickletools`, which describes each operation.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,24 +41,37 @@ class Names:
         What it may call to have an object that then gets its state.
     mentioned : set of Name
         What it may only refer to.
+    arguments : mapping of Name to set of tuple
+        What each of the called and restored may be given: kinds of arguments, each of them one or several
+        with ``|`` between. Kinds are ``value`` (a number, None, bytes), ``text`` (a short one), ``list``,
+        ``dict``, ``set``, ``tuple``, ``name``, ``object`` (of a class), and the name of what was called.
     """
 
     made: Set[Name]
     called: Set[Name]
     restored: Set[Name]
     mentioned: Set[Name]
+    arguments: Mapping[Name, Set[tuple[str, ...]]]
 
     def __contains__(self, name: object) -> bool:
         return any(name in names for names in (self.made, self.called, self.restored, self.mentioned))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Kind:
-    """What is known of a value."""
+    """What is known of a value: its kind, and how it may be filled."""
+
+    name: str
+    filled_by: Set[int] = frozenset()
 
 
-# Of a tuple the number of values in it is kept, of a short text its bytes, a name as it is, of an object that
-# may get its state a list, empty once it has it (a second state could call what the first brought in).
-_VALUE, _CONTAINER, _MADE = _Kind(), _Kind(), _Kind()
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tuple:
+    """What is known of a tuple: how many values it has, with those in tuples in it, and its own."""
+
+    size: int
+    values: tuple[Any, ...]
+
 
 _PROTO, _FRAME, _STOP, _MEMOIZE = 0x80, 0x95, ord("."), 0x94
 _MARK, _POP, _POP_MARK = ord("("), ord("0"), ord("1")
@@ -66,6 +79,12 @@ _GET, _LONG_GET = ord("h"), ord("j")
 _SHORT_TEXT, _EMPTY_TUPLE, _TUPLE = 0x8C, ord(")"), ord("t")
 _STACK_GLOBAL, _NEWOBJ, _REDUCE, _BUILD = 0x93, 0x81, ord("R"), ord("b")
 _APPEND, _APPENDS, _SETITEM, _SETITEMS, _ADDITEMS = ord("a"), ord("e"), ord("s"), ord("u"), 0x90
+_AS_LIST, _AS_DICT = frozenset([_APPEND, _APPENDS]), frozenset([_SETITEM, _SETITEMS])
+
+# Of a short text its bytes are kept, a name as it is, of an object that may get its state a list, empty once
+# it has it (a second state could call what the first brought in).
+_VALUE = _Kind("value")
+_NO_VALUES = _Tuple(0, ())
 
 _VALUES = {
     **dict.fromkeys(b"N\x88\x89", 1),  # None, True, False
@@ -79,7 +98,19 @@ _VALUES = {
 _COUNTED = {0x8A: 1, 0x8B: 4, ord("X"): 4, 0x8D: 8, ord("C"): 1, ord("B"): 4, 0x8E: 8}
 """Operations that push a number, text or bytes → length of the number that says how many bytes follow."""
 
-_EMPTY = frozenset(b"]}\x8f")
+_EMPTY = {
+    ord("]"): _Kind("list", _AS_LIST),
+    ord("}"): _Kind("dict", _AS_DICT),
+    0x8F: _Kind("set", frozenset([_ADDITEMS])),
+}
+_FILLED = {
+    "deque": _AS_LIST,
+    "Counter": _AS_DICT,
+    "defaultdict": _AS_DICT,
+    "VectorDict": _AS_DICT,
+}
+"""What comes of calls and may be filled → how."""
+
 _SHORT_TUPLES = {0x85: 1, 0x86: 2, 0x87: 3}
 
 
@@ -138,7 +169,7 @@ class _Walk:
                 stack.append(memo[int.from_bytes(data[place + 1 : place + 5], "little")])
                 place += 5
             elif operation in _EMPTY:
-                stack.append(_CONTAINER)
+                stack.append(_EMPTY[operation])
                 place += 1
             elif operation == _STOP:
                 break
@@ -154,7 +185,7 @@ class _Walk:
         stack = self._stack
         self._place += 1
         if operation == _EMPTY_TUPLE:
-            stack.append(0)
+            stack.append(_NO_VALUES)
         elif operation in _SHORT_TUPLES:
             self._tuple(len(stack) - _SHORT_TUPLES[operation])
         elif operation == _TUPLE:
@@ -195,41 +226,50 @@ class _Walk:
     def _tuple(self, begin: int) -> None:
         """Put what is on the stack into a tuple."""
         values = self._stack[begin:]
-        size = sum(value if type(value) is int else 1 for value in values) + 1
+        size = sum(value.size if type(value) is _Tuple else 1 for value in values) + 1
         if begin < 0 or size > MOST_IN_TUPLE:
             raise SnapshotError(f"model has a tuple of more than {MOST_IN_TUPLE} values")
-        self._stack[begin:] = [size]
+        self._stack[begin:] = [_Tuple(size, tuple(values))]
 
     def _fill(self, operation: int) -> None:
         """Let a container get what was on the stack."""
         target = self._stack[-1]
-        is_object = type(target) is list and operation in (_SETITEM, _SETITEMS)
-        if target is not _CONTAINER and not is_object and (target is not _MADE or operation == _ADDITEMS):
+        filled_by = target.filled_by if type(target) is _Kind else _AS_DICT if type(target) is list else ()
+        if operation not in filled_by:
             raise SnapshotError("model fills something that is no container")
 
     def _act(self, operation: int) -> None:
         """Name, make or restore something."""
         last, before = self._stack.pop(), self._stack[-1]
         if operation == _BUILD:
-            if type(before) is not list or not before:
-                raise SnapshotError("model gives a state to something that has none")
+            if type(before) is not list or not before or _kind(last) not in ("dict", "tuple"):
+                raise SnapshotError("model gives a state to something that has none, or none of its kind")
             before.clear()
             return
         self._stack.pop()
         if operation == _STACK_GLOBAL:
             self._stack.append(self._named(before, last))
         elif operation == _NEWOBJ:
-            if before not in self._names.made or last != 0:
+            if before not in self._names.made or last is not _NO_VALUES:
                 raise SnapshotError(f"model makes {_text(before)}, which is on no list")
             self._stack.append([before])
-        elif type(last) is not int:
-            raise SnapshotError(f"model calls {_text(before)} with no arguments")
-        elif before in self._names.restored:
-            self._stack.append([before])
-        elif before in self._names.called:
-            self._stack.append(_MADE)
         else:
-            raise SnapshotError(f"model calls {_text(before)}, which is on no list")
+            self._stack.append(self._called(before, last))
+
+    def _called(self, name: Any, arguments: Any) -> Any:
+        """Return what comes of a call."""
+        if type(arguments) is not _Tuple:
+            raise SnapshotError(f"model calls {_text(name)} with no arguments")
+        if name not in self._names.called and name not in self._names.restored:
+            raise SnapshotError(f"model calls {_text(name)}, which is on no list")
+        kinds = tuple(_kind(value) for value in arguments.values)
+        if not any(_is_of(kinds, shape) for shape in self._names.arguments[name]):
+            raise SnapshotError(
+                f"model calls {_text(name)} with ({', '.join(kinds)}), which no stored model does"
+            )
+        if name in self._names.restored:
+            return [name]
+        return _Kind(name[1], _FILLED.get(name[1], frozenset()))
 
     def _named(self, module: Any, name: Any) -> Name:
         if type(module) is not bytes or type(name) is not bytes:
@@ -243,3 +283,18 @@ class _Walk:
 def _text(name: Any) -> str:
     """Return what to call something on the stack."""
     return repr(".".join(name)) if type(name) is tuple else "a value"
+
+
+_KINDS: Mapping[type, str] = {_Tuple: "tuple", bytes: "text", tuple: "name", list: "object"}
+
+
+def _kind(value: Any) -> str:
+    """Return the kind of something on the stack."""
+    return value.name if type(value) is _Kind else _KINDS[type(value)]
+
+
+def _is_of(kinds: tuple[str, ...], shape: tuple[str, ...]) -> bool:
+    """Say whether arguments of these kinds are of a shape."""
+    return len(kinds) == len(shape) and all(
+        kind in each.split("|") for kind, each in zip(kinds, shape, strict=True)
+    )

@@ -8,13 +8,16 @@ anything else has no snapshots.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pg_streaming_machine_learning.learning.stored_check import Name, Names
 
 __all__ = ["NAMES"]
 
 _ByModule = Mapping[str, tuple[str, ...]]
+
+_ShapesByModule = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""Module → name → the shapes of arguments it may be called with (`Names.arguments`)."""
 
 _MADE: _ByModule = {
     "pg_streaming_machine_learning.learning.forest": (
@@ -91,25 +94,38 @@ _MADE: _ByModule = {
 }
 """Classes of which objects are made without arguments, to be filled with their state."""
 
-_CALLED: _ByModule = {
-    "collections": ("Counter", "defaultdict", "deque"),
-    "pg_streaming_machine_learning.learning.stored_parts": (
-        "adaptive_window",
-        "array",
-        "delayed",
-        "generator",
-        "method",
-        "number",
-        "numpy_generator",
-        "turns",
-    ),
-    "river._river_rust.vectordict": ("VectorDict",),
-}
-"""What is called with arguments: containers, and our own functions that look at what they are given."""
+_PARTS = "pg_streaming_machine_learning.learning.stored_parts"
 
-_RESTORED: _ByModule = {
-    "river.drift.adwin_c": ("__pyx_unpickle_AdaptiveWindowing", "__pyx_unpickle_Bucket"),
-    "river.utils.vectordict": ("__pyx_unpickle_VectorDict",),
+_CALLED: _ShapesByModule = {
+    "collections": {
+        "Counter": ("dict",),
+        "defaultdict": ("", "name|object|delayed"),
+        "deque": ("", "tuple value"),
+    },
+    _PARTS: {
+        "adaptive_window": ("tuple value",),
+        "array": ("text text tuple value",),
+        "delayed": ("text|object tuple dict",),
+        "generator": ("value value",),
+        "method": ("name|object text",),
+        "number": ("text value",),
+        "numpy_generator": ("value value value value",),
+        "turns": ("list",),
+    },
+    "river._river_rust.vectordict": {"VectorDict": ("dict value|name|object|delayed value|set value",)},
+}
+"""What is called, and with what: containers, and our own functions that look at what they are given.
+
+A container is called with what pickle writes for it and nothing else: it would go through any other thing to
+its end, and `turns` has none.
+"""
+
+_RESTORED: _ShapesByModule = {
+    "river.drift.adwin_c": {
+        "__pyx_unpickle_AdaptiveWindowing": ("name value value|tuple",),
+        "__pyx_unpickle_Bucket": ("name value value|tuple",),
+    },
+    "river.utils.vectordict": {"__pyx_unpickle_VectorDict": ("name value value|tuple",)},
 }
 """What river 0.22 has called for its compiled classes, to have an object that then gets its state."""
 
@@ -123,9 +139,23 @@ _MENTIONED: _ByModule = {
 """What is only referred to, to be called later: by a dictionary for a missing key, or as a distance."""
 
 
-def _pairs(by_module: _ByModule) -> frozenset[Name]:
+def _pairs(by_module: Mapping[str, Iterable[str]]) -> frozenset[Name]:
     return frozenset((module, name) for module, names in by_module.items() for name in names)
 
 
-NAMES = Names(_pairs(_MADE), _pairs(_CALLED), _pairs(_RESTORED), _pairs(_MENTIONED))
+def _shapes(by_module: _ShapesByModule) -> dict[Name, frozenset[tuple[str, ...]]]:
+    return {
+        (module, name): frozenset(tuple(shape.split()) for shape in shapes)
+        for module, names in by_module.items()
+        for name, shapes in names.items()
+    }
+
+
+NAMES = Names(
+    _pairs(_MADE),
+    _pairs(_CALLED),
+    _pairs(_RESTORED),
+    _pairs(_MENTIONED),
+    {**_shapes(_CALLED), **_shapes(_RESTORED)},
+)
 """Pairs of module and name, by what is done with them."""

@@ -174,7 +174,7 @@ _KEEPS_ARGUMENTS = hasattr(_AdaptiveWindow, "__getnewargs__")  # written in Rust
 
 def adaptive_window(arguments: tuple[float, int, int, int, int], state: bytes) -> Any:
     """Return the window of a drift detector, given its parameters and its state as river writes it."""
-    if [type(each) for each in arguments] != [float, int, int, int, int]:
+    if type(arguments) is not tuple or [type(each) for each in arguments] != [float, int, int, int, int]:
         raise SnapshotError("drift detector has parameters that are none")
     if not all(0 < each <= _MOST_OF_WINDOW for each in arguments) or type(state) is not bytes:
         raise SnapshotError(f"drift detector has the parameters {arguments!r}, which cannot be")

@@ -19,13 +19,23 @@ from pg_streaming_machine_learning.streams.consumer import BatchConsumer, BatchT
 from pg_streaming_machine_learning.streams.gate import CommitGate
 from pg_streaming_machine_learning.streams.positions import Positions
 from pg_streaming_machine_learning.streams.repetition import say_less
+from pg_streaming_machine_learning.streams.settling import Settling
+from pg_streaming_machine_learning.streams.state_reader import READ_WITHIN_S
+from pg_streaming_machine_learning.streams.transactions import FENCE_WITHIN_S
 from pg_streaming_machine_learning.streams.watchdog import LOOP, Liveness, Watchdog, ticking
 from pg_streaming_machine_learning.streams.worker import Worker
 
 __all__ = ["Application", "BatchSchema"]
 
-RECORDS_PER_FETCH = 1000
+RECORDS_PER_FETCH = 4000
+"""One transaction each: while there is a backlog, fewer and larger ones."""
 BATCHES_WAITING = 64
+
+REBALANCE_TIMEOUT_S = 60.0
+"""How long a group waits for its members to join; Faust's own."""
+
+TAKE_OVER_STEP_S = FENCE_WITHIN_S + READ_WITHIN_S
+"""How long a take-over may go without coming on by a step: each of its waits has a limit within this."""
 
 NEVER_S = 100 * 365 * 86_400.0
 """Longer than any process lives."""
@@ -92,12 +102,13 @@ class Application(faust.App):
             stream_buffer_maxsize=BATCHES_WAITING,
             stream_wait_empty=False,
             broker_commit_interval=1.0,
-            # aiokafka alone looks at it, and leaves a group for good in which nothing is fetched for so long: by a
-            # worker without partitions, say. Whether a worker still lives is for the watchdog to say.
+            # aiokafka alone looks at it, and leaves a group for good if nothing is fetched for so long; a standby
+            # fetches nothing. Whether a worker still lives is for the watchdog to say.
             broker_max_poll_interval=NEVER_S,
             broker_check_crcs=settings.check_crcs,
             broker_request_timeout=max(90.0, settings.session_timeout_s + 30.0),
             broker_session_timeout=float(settings.session_timeout_s),
+            broker_rebalance_timeout=REBALANCE_TIMEOUT_S,
             broker_heartbeat_interval=settings.session_timeout_s / 4,
             web_enabled=settings.web_enabled,
             web_port=settings.web_port,
@@ -108,6 +119,8 @@ class Application(faust.App):
         self.positions = positions
         self.gate = CommitGate()
         self.liveness = Liveness(settings.stuck_after_s)
+        longer_s = REBALANCE_TIMEOUT_S + settings.session_timeout_s + TAKE_OVER_STEP_S
+        self.settling = Settling(self.gate, self.liveness, lambda: self.is_flowing, longer_s)
         self.is_held_back: Callable[[TopicPlace], bool] = lambda _: False
         self._at_start: list[_AtStart] = []
 
@@ -118,10 +131,15 @@ class Application(faust.App):
     async def on_first_start(self) -> None:
         """Look before anything starts. No directories are made: nothing is kept on disk."""
         say_less()
-        self.add_future(ticking(self.liveness, LOOP))
+        self.add_future(ticking(self.liveness, LOOP, self.settling.look))
         Watchdog(self.liveness).start()
         for check in self._at_start:
             await check()
+
+    @property
+    def is_flowing(self) -> bool:
+        """Whether records may flow, as they may before there is a consumer."""
+        return self._consumer is None or self.batch_consumer.flow_active
 
     def _new_transport(self) -> Any:
         return BatchTransport(self.conf.broker_consumer, self)

@@ -14,7 +14,8 @@ class CommitGate:
     """What every commit passes; a rebalance shuts it and waits for those inside.
 
     So nobody who keeps to the group's rules is fenced in the middle of a commit, only who missed one.
-    `shuts` counts how often that was, `is_settled` says whether partitions were given out since.
+    `shuts` counts how often that was, `is_settled` says whether partitions were given out since, and `steps`
+    counts what was done to take them over.
 
     Examples
     --------
@@ -35,6 +36,7 @@ class CommitGate:
         self._empty.set()
         self._inside = 0
         self.shuts = 0
+        self.steps = 0
         self.is_settled = True
         self.is_over = False
 
@@ -68,6 +70,10 @@ class CommitGate:
     def settle(self) -> None:
         """Note that partitions were given out: whoever has them may be fenced."""
         self.is_settled = True
+
+    def come_on(self) -> None:
+        """Note that a step was done to take partitions over: it takes long, and does not stand still."""
+        self.steps += 1
 
     async def shut(self, timeout_s: float) -> bool:
         """Let no commit begin, and wait for those under way; return whether all came to their end."""

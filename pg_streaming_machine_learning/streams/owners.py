@@ -129,7 +129,7 @@ class KafkaOwners:
         transactions = await self._opened(f"engine-{place[1]}")
         if transactions is None:
             return None
-        records = await asyncio.to_thread(self._read_state, settings.state_topic, place[1])
+        records = await self._read(settings.state_topic, place[1])
         begin = (await self._offsets.beginnings([place]))[place]
         end = (await self._offsets.ends([place]))[place]
         rules = RecoveryRules(
@@ -143,6 +143,7 @@ class KafkaOwners:
         create = partial(Engine, self._config)
         stored = StoredState.from_records(records)
         recovered = await asyncio.to_thread(recover, stored, create, LogBounds(begin, end), rules)
+        self._shared.gate.come_on()
         if recovered.hole and not settings.allow_holes:
             raise TrimmedError.hole(place, recovered.position - recovered.hole, begin)
         for note in recovered.notes:
@@ -184,8 +185,14 @@ class KafkaOwners:
     async def _progress(self, partitions: Collection[int]) -> dict[bytes, bytes | None]:
         """Return the progress of routers, by key, that lies in some partitions of the progress topic."""
         topic = self._settings.progress_topic
-        reads = (asyncio.to_thread(self._read_state, topic, number) for number in partitions)
+        reads = (self._read(topic, number) for number in partitions)
         return {record.key: record.value for records in await asyncio.gather(*reads) for record in records}
+
+    async def _read(self, topic: str, partition: int) -> Sequence[StateRecord]:
+        """Return the last values of a partition: a step of taking over, of which there may be many."""
+        records = await asyncio.to_thread(self._read_state, topic, partition)
+        self._shared.gate.come_on()
+        return records
 
     async def _look_for(self, keys: Collection[bytes]) -> None:
         """See that progress not found where it should be is nowhere else."""
@@ -253,6 +260,7 @@ class KafkaOwners:
         transactions = self._open_transactions(f"{self._settings.application_id}-{name}")
         with gate.fencing():
             await transactions.open()
+        gate.come_on()
         if gate.shuts == shuts:
             return transactions
         transactions.close()

@@ -15,13 +15,14 @@ from pg_streaming_machine_learning.errors import StuckError
 from pg_streaming_machine_learning.streams.ending import end_process, ending_on_errors
 from pg_streaming_machine_learning.streams.last_resort import LastResort
 
-__all__ = ["CONSUMER", "HEARTBEAT", "LOOP", "Liveness", "Watchdog", "ticking"]
+__all__ = ["CONSUMER", "HEARTBEAT", "LOOP", "SETTLED", "Liveness", "Watchdog", "ticking"]
 
 logger = logging.getLogger(__name__)
 
 LOOP = "loop"
 CONSUMER = "consumer"
 HEARTBEAT = "heartbeat"
+SETTLED = "settled"
 
 TICK_EVERY_S = 1.0
 LOOKS = 10
@@ -31,7 +32,11 @@ _WHAT = {
     LOOP: "the event loop stood still",
     CONSUMER: "the consumer's event loop stood still",
     HEARTBEAT: "the consumer group did not hear from this worker",
+    SETTLED: "partitions changed hands or were being taken over, and nothing was done with them",
 }
+_FOR = {HEARTBEAT: "joining", SETTLED: "joining and taking over"}
+"""What more time is allowed for. Where a loop is just now tells nothing about these."""
+
 _NOT_JOINED = "this worker did not become a member of the consumer group"
 
 
@@ -105,6 +110,16 @@ class Liveness:
         self._signs[HEARTBEAT] = _Sign(self._now_s(), threading.get_ident(), longer_s)
         self._is_member = False
 
+    def settled(self, longer_s: float) -> None:
+        """Say that this worker is settled in its group, or comes on with taking its partitions over.
+
+        Parameters
+        ----------
+        longer_s : float
+            How long a rebalance and a take-over may take in addition, seconds.
+        """
+        self._signs[SETTLED] = _Sign(self._now_s(), threading.get_ident(), longer_s)
+
     def end(self) -> None:
         """Judge no more: the process is ending in order, within its own limit."""
         self._is_over = True
@@ -149,8 +164,8 @@ class Liveness:
             if still_s > allowed_s:
                 is_joining = part == HEARTBEAT and not self._is_member
                 says = _NOT_JOINED if is_joining else what
-                more = f" and {sign.longer_s:g} for joining" if is_joining else ""
-                where = "" if part == HEARTBEAT else _place_of(sign.thread)
+                more = f" and {sign.longer_s:g} for {_FOR[part]}" if sign.longer_s else ""
+                where = "" if part in _FOR else _place_of(sign.thread)
                 return (
                     f"{says} for {still_s:.3g} s{where}, expected at most {self.stuck_after_s:g} "
                     f"(STUCK_AFTER_S){more}"

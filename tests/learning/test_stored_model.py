@@ -23,6 +23,8 @@ from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.learning.forest import AdaptiveRandomForest
 from pg_streaming_machine_learning.learning.models import ModelSpec, create_model
 from pg_streaming_machine_learning.learning.standardized import Standardized
+from pg_streaming_machine_learning.learning.stored_check import check
+from pg_streaming_machine_learning.learning.stored_classes import NAMES
 from pg_streaming_machine_learning.learning.stored_model import dump_model, load_model
 from tests.learning.stored_names import samples, train
 
@@ -209,6 +211,57 @@ PROGRAMS = {
     "something after the end": b"N.N",
     "no end": b"N" + text("")[:1],
 }
+
+
+def named(module: str, name: str) -> bytes:
+    return text(module) + text(name) + b"\x93"
+
+
+def of_parts(name: str) -> bytes:
+    return named("pg_streaming_machine_learning.learning.stored_parts", name)
+
+
+TURNS = of_parts("turns") + b"]K\x01a\x85R"
+ENDLESS = {
+    "a deque": named("collections", "deque") + TURNS + b"\x85R",
+    "a deque of the last five": named("collections", "deque") + TURNS + b"K\x05\x86R",
+    "a deque in itself": named("collections", "deque") + b")R" + TURNS + b"\x85b",
+    "a counter": named("collections", "Counter") + TURNS + b"\x85R",
+    "a dictionary": named("collections", "defaultdict") + b"N" + TURNS + b"\x86R",
+    "a vector": named("river._river_rust.vectordict", "VectorDict") + b"(" + TURNS + b"NN\x88tR",
+    "the window of a drift detector": of_parts("adaptive_window") + TURNS + b"C\x00\x86R",
+    "turns of turns": of_parts("turns") + TURNS + b"\x85R",
+    "an array": of_parts("array") + b"(" + text("f8") + text("C") + TURNS + b"C\x00tR",
+    "the state of an object": FOREST_NAME + b")\x81" + TURNS + b"b",
+}
+"""Pickles of a few bytes that have something go through what never ends."""
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_what_never_ends_is_refused_before_anything_goes_through_it(name: str) -> None:
+    """By the walk, which runs nothing: otherwise it hangs, or takes all memory there is."""
+    with pytest.raises(SnapshotError, match=r"no stored model does|no state|has none"):
+        check(program(ENDLESS[name]), NAMES)
+
+
+def test_containers_come_back_as_pickle_writes_them() -> None:
+    model: Any = create_model(FOREST, seed=1)
+    parts = [
+        collections.deque(),
+        collections.deque([1, 2], maxlen=2),
+        collections.deque([1, 2]),
+        collections.Counter("abca"),
+        collections.Counter(),
+        collections.defaultdict(float, {"a": 1.0}),
+        collections.defaultdict(None, {"a": 1.0}),
+        collections.defaultdict(functools.partial(collections.defaultdict, int), {1: {2: 3}}),
+    ]
+    model.part = parts
+    found = load_model(dump_model(model)).part
+    assert found == parts
+    assert [type(each) for each in found] == [type(each) for each in parts]
+    assert [each.maxlen for each in found[:3]] == [None, 2, None]
+    assert (found[5]["b"], found[7]["b"]["c"]) == (0.0, 0)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -59,6 +59,14 @@ def test_former_owners_are_fenced_before_their_last_word_is_read(log: list[bytes
         assert steps.index(router) < steps.index("read progress[0]")
 
 
+def test_each_step_of_a_take_over_shows_that_it_comes_on(log: list[bytes]) -> None:
+    """Three fences, two partitions read, one state recovered: the watchdog waits anew after each."""
+    worker = MemoryWorker(cluster_of(log, [b"web 0"]))
+    assert worker.gate.steps == 0
+    worker.take_over(LOG, INPUT, OTHER)
+    assert worker.gate.steps == 6
+
+
 def test_a_former_owner_that_missed_the_rebalance_writes_nothing_more(
     log: list[bytes], undisturbed: list[bytes | None]
 ) -> None:
