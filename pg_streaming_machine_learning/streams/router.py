@@ -58,6 +58,8 @@ class RouterOutlet:
         Makes the records of what is refused.
     progress_topic, progress_partition : str, int
         Where the router's own progress goes.
+    notes : tuple of Outgoing
+        What else is to be written down, with the first transaction.
     """
 
     log_topic: str
@@ -65,6 +67,7 @@ class RouterOutlet:
     dead_letters: DeadLetters
     progress_topic: str
     progress_partition: int
+    notes: tuple[Outgoing, ...] = ()
 
 
 class Router:
@@ -118,6 +121,7 @@ class Router:
         self._event_ms = event_ms
         self._transactions = transactions
         self._outlet = outlet
+        self._notes = outlet.notes
         self._positions = positions
         self._marks = marks
         self._gate = gate
@@ -190,9 +194,10 @@ class Router:
             if self.is_closed or position is None:
                 return False
             progress = RouterProgress(position, self._event_ms) if reached is None else reached
-            await self._transactions.commit([*records, self._progress(progress)])
+            await self._transactions.commit([*records, *self._notes, self._progress(progress)])
             if self.is_closed:
                 return False
+            self._notes = ()
             self._event_ms = progress.event_ms
             self._positions.done(self._place, progress.offset)
         return True
