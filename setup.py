@@ -50,7 +50,8 @@ setup(
     install_requires=[
         # streams/ hooks into these below their public interface: only these versions are tested.
         "faust-streaming==0.15.3",
-        "aiokafka==0.14.0",
+        # By itself it reads what is compressed with gzip only, and ends over the other codecs of Kafka.
+        "aiokafka[lz4,snappy,zstd]==0.14.0",
         "mode-streaming==0.7.1",
         # Same log, same predictions: only with the same learner. 0.22.0 is the last for Python 3.10.
         'river==0.26.1; python_version >= "3.11"',

@@ -7,15 +7,18 @@
     ├── StartError               the worker cannot begin
     │   ├── BrokerUnreachable    no Kafka at the configured address            exit code 3
     │   ├── TopicError           a topic is missing or has the wrong shape     exit code 4
+    │   │   └── TrimmedError     records were deleted before they were read (``streams.trimmed``)
     │   └── RegistryUnreachable  no Schema Registry at the configured address  exit code 5
     ├── RegistryError            the registry refused what we asked of it
     │   └── RegistryUnavailable  it did not answer sensibly; try again         retriable
     ├── RefusedRecord            an input record becomes a dead letter, with a reason
-    ├── LogFormatError           bytes of the log that this release cannot read
+    ├── LogFormatError           bytes of the log that this release cannot read         exit code 4
     ├── ColdStartError           neither a snapshot nor the log's beginning is left    exit code 4
     ├── LogReplacedError         the log is not the one the state was made from         exit code 4
     ├── FingerprintError         reading the log again gave another state               exit code 4
+    ├── HoleError                records between two batches never arrived              exit code 75
     ├── TransactionError         a transaction did not come to its end                  exit code 75
+    │   └── FencedError          another writer has the name (``operations.state_writer``)
     ├── StuckError               the process stood still                                exit code 75
     ├── WindowError              window size and hop do not go together
     ├── ModelError               the configured model cannot be built
@@ -23,6 +26,7 @@
     ├── DeadLetterError          dead letters cannot be chosen or sent back
     ├── DemoError                the demo could not come to its end
     └── SnapshotError            bytes that are no snapshot of this part
+        └── StateError           the state topic has nothing to go on with              exit code 4
 
 ``retriable`` says whether trying the same thing again can help; ``exit_code`` is what the process
 ends with when the error reaches the command line.
@@ -39,6 +43,7 @@ __all__ = [
     "DeadLetterError",
     "DemoError",
     "FingerprintError",
+    "HoleError",
     "LogFormatError",
     "LogReplacedError",
     "ModelError",
@@ -52,6 +57,7 @@ __all__ = [
     "SettingsError",
     "SnapshotError",
     "StartError",
+    "StateError",
     "StuckError",
     "TopicError",
     "TransactionError",
@@ -150,6 +156,8 @@ class RefusedRecord(PgStreamingError):
 class LogFormatError(PgStreamingError):
     """Bytes of the log topic that this release cannot read: damaged, or of a newer release."""
 
+    exit_code = 4
+
 
 class ColdStartError(PgStreamingError):
     """No snapshot can be used, and the log no longer begins where the state would be rebuilt from."""
@@ -167,6 +175,13 @@ class FingerprintError(PgStreamingError):
     """Reading the log again gave another state than the one whose outputs were sent."""
 
     exit_code = 4
+
+
+class HoleError(PgStreamingError):
+    """Records between two batches of a partition never arrived. A new start reads them, or says why not."""
+
+    retriable = True
+    exit_code = 75
 
 
 class TransactionError(PgStreamingError):
@@ -207,3 +222,9 @@ class DemoError(PgStreamingError):
 
 class SnapshotError(PgStreamingError, ValueError):
     """Bytes that are no snapshot of this part of the engine, or of another version."""
+
+
+class StateError(SnapshotError):
+    """What the state topic has of a partition cannot be gone on with, and going on without would be wrong."""
+
+    exit_code = 4

@@ -163,12 +163,12 @@ class Watch:
         if value is None or partition is None:
             return
         if topic == self._progress_topic:
-            place, reached = self._keys.get(key), RouterProgress.from_bytes(value).offset
+            if key not in self._keys:
+                return  # of how many partitions the log has
+            place, reached = self._keys[key], RouterProgress.from_bytes(value).offset
         elif key == b"progress":
             place, reached = (self._log_topic, partition), EngineProgress.from_bytes(value).end
         else:
-            return
-        if place is None:
             return
         written_s = message.timestamp()[1] / 1000  # type: ignore[attr-defined]
         with self._moved:

@@ -15,7 +15,7 @@ from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.operations.generations import next_generation, order_generation
 from pg_streaming_machine_learning.operations.snapshot_judge import Judge
-from pg_streaming_machine_learning.operations.state_writer import KafkaStateWriter, keeper_writer
+from pg_streaming_machine_learning.operations.state_writer import KafkaStateWriter, keeper_writer, parted
 from pg_streaming_machine_learning.operations.stored_state import PartitionState, StateTopic
 from pg_streaming_machine_learning.operations.topic_reader import TopicReader
 from pg_streaming_machine_learning.state.generation import GenerationOrder
@@ -47,11 +47,12 @@ class StateAccess:
     tell: Patience
 
     def keep(self, records: Mapping[int, Sequence[StateRecord]]) -> None:
-        """Write kept snapshots, or delete them, in one transaction beside the workers'."""
+        """Write kept snapshots, or delete them, beside the workers; there is none before all of it is."""
         self.tell(f"writing to {self.settings.state_topic}")
         writer = self._writer(keeper_writer(self.settings.application_id))
         writer.fence()
-        writer.write(records)
+        for group in parted(records):
+            writer.write(group)
 
     def order(self, states: Sequence[PartitionState], model: str) -> int:
         """Order the next generation of the model from all workers; return its number."""

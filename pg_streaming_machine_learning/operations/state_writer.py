@@ -11,9 +11,22 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from pg_streaming_machine_learning.errors import BrokerUnreachable, TransactionError
 from pg_streaming_machine_learning.state.layout import StateRecord
 
-__all__ = ["FencedError", "KafkaStateWriter", "OpenWriter", "StateWriter", "engine_writer", "keeper_writer"]
+__all__ = [
+    "FencedError",
+    "KafkaStateWriter",
+    "OpenWriter",
+    "StateWriter",
+    "engine_writer",
+    "keeper_writer",
+    "parted",
+]
+
+Records = Mapping[int, Sequence[StateRecord]]
+"""Records by partition of the state topic."""
 
 TRANSACTION_TIMEOUT_MS = 30_000
+TRANSACTION_BYTES = 8_000_000
+"""What one transaction writes of snapshots: the broker aborts those that take longer than the time-out."""
 ANSWER_WITHIN_S = 60.0
 
 
@@ -44,6 +57,32 @@ class OpenWriter(Protocol):
 
     def __call__(self, transactional_id: str) -> StateWriter:
         """Return a writer under a name, not the only one yet."""
+
+
+def parted(records: Records, limit_bytes: int = TRANSACTION_BYTES) -> list[Records]:
+    """Return records in groups for transactions, so that none takes long.
+
+    Chunks of snapshots go ahead. What deletes, and all manifests, are in the last group: without its manifest
+    a snapshot is nothing. One that is replaced cannot be used while its chunks are.
+    """
+    groups: list[dict[int, list[StateRecord]]] = [{}]
+    size = 0
+    for partition, some in records.items():
+        for record in filter(_is_chunk, some):
+            size += len(record.value or b"")
+            if size > limit_bytes and groups[-1]:
+                groups.append({})
+                size = len(record.value or b"")
+            groups[-1].setdefault(partition, []).append(record)
+    for partition, some in records.items():
+        last = [record for record in some if not _is_chunk(record)]
+        if last:
+            groups[-1].setdefault(partition, []).extend(last)
+    return [*groups]
+
+
+def _is_chunk(record: StateRecord) -> bool:
+    return record.value is not None and not record.key.endswith(b"/manifest")
 
 
 def engine_writer(application: str, partition: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pg_streaming_machine_learning.errors import SnapshotError, TopicError
+from pg_streaming_machine_learning.errors import StateError, TopicError
 from pg_streaming_machine_learning.operations.topic_reader import TopicReader
 from pg_streaming_machine_learning.state.generation import GenerationOrder
 from pg_streaming_machine_learning.state.layout import StateRecord, StoredState, named_place
@@ -51,13 +51,13 @@ class PartitionState:
 
         Raises
         ------
-        SnapshotError
+        StateError
             If progress or order cannot be read.
         """
         try:
             return StoredState.from_records(StateRecord(key, value) for key, value in self.values.items())
-        except SnapshotError as error:
-            raise SnapshotError(f"partition {self.partition}: {error}") from error
+        except StateError as error:
+            raise StateError(f"partition {self.partition}: {error}") from error
 
     @property
     def generation(self) -> int:
@@ -135,12 +135,16 @@ class StateTopic:
         ]
 
     def read_on(self, state: PartitionState) -> PartitionState:
-        """Return what a partition holds by now; only what came since then is read."""
+        """Return what a partition holds by now; only what came since then is read.
+
+        What others have not committed yet is waited for: a word behind it would be missed.
+        """
         partition = state.partition
         first, end = self._reader.bounds(self._topic, partition)
+        end = max(end, self._reader.end(self._topic, partition))
         start = max(first, state.end)
         records = []
-        for count, record in enumerate(self._reader.read(self._topic, partition, start, end)):
+        for count, record in enumerate(self._reader.read(self._topic, partition, start, end, waits=True)):
             if count % _TELL_EVERY == 0 or len(record.value or b"") > _TELL_EVERY:
                 share = (record.offset - start) * 100 // (end - start)
                 self._tell(f"reading {self._topic}[{partition}]: {share} %")

@@ -18,6 +18,9 @@ __all__ = ["TopicReader", "record_of"]
 
 _MARKERS = 50
 
+OPEN_FOR_S = 60.0
+"""How long an open transaction is waited for: brokers abort those of workers after 15 s, ours after 30."""
+
 
 def record_of(message: Message) -> InputRecord:
     """Return what Kafka holds of a record; a time it does not know is -1."""
@@ -36,8 +39,12 @@ def record_of(message: Message) -> InputRecord:
 
 
 def _headers(message: Message) -> tuple[tuple[str, bytes], ...]:
-    # The client declares more than it does: what it hands over are pairs of a name and bytes.
-    pairs = cast("list[tuple[str, bytes | None]]", message.headers() or [])
+    # The client declares more than it does: what it hands over are pairs of a name and bytes. If one name is
+    # no UTF-8, it hands over none.
+    try:
+        pairs = cast("list[tuple[str, bytes | None]]", message.headers() or [])
+    except (SystemError, UnicodeDecodeError):
+        return ()
     return tuple((name, value or b"") for name, value in pairs)
 
 
@@ -59,19 +66,18 @@ class TopicReader:
     def __init__(self, bootstrap: str, timeout_s: float = 10.0) -> None:
         self._bootstrap = bootstrap
         self._timeout_s = timeout_s
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": "pg-streaming-machine-learning-reader",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "isolation.level": "read_committed",
-                "auto.offset.reset": "error",
-                # The end of a partition shows by a fetch that waits in vain, by default half a second.
-                "fetch.wait.max.ms": 50,
-                "log_level": 0,
-            }
-        )
+        self._config = {
+            "bootstrap.servers": bootstrap,
+            "group.id": "pg-streaming-machine-learning-reader",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "error",
+            # The end of a partition shows by a fetch that waits in vain, by default half a second.
+            "fetch.wait.max.ms": 50,
+            "log_level": 0,
+        }
+        self._consumer = Consumer(self._config)
 
     def __enter__(self) -> TopicReader:
         return self
@@ -114,6 +120,19 @@ class TopicReader:
             raise self._unreachable()
         return answer[0], answer[1]
 
+    def end(self, topic: str, partition: int) -> int:
+        """Return the offset behind the last record, committed or not; `bounds` ends before what is open."""
+        consumer = Consumer({**self._config, "isolation.level": "read_uncommitted"})
+        try:
+            answer = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=self._timeout_s)
+        except KafkaException as error:
+            raise self._unreachable() from error
+        finally:
+            consumer.close()
+        if answer is None:
+            raise self._unreachable()
+        return int(answer[1])
+
     def some(self, topic: str, partition: int, offset: int, count: int) -> list[InputRecord]:
         """Return some records.
 
@@ -133,8 +152,26 @@ class TopicReader:
         start = max(first, end + 2 * offset - _MARKERS)
         return list(deque(self.read(topic, partition, start, end), -offset))[:count]
 
-    def read(self, topic: str, partition: int, first: int, end: int) -> Iterator[InputRecord]:
+    def read(
+        self, topic: str, partition: int, first: int, end: int, *, waits: bool = False
+    ) -> Iterator[InputRecord]:
         """Yield the records with offsets from `first` to before `end`, in order.
+
+        Parameters
+        ----------
+        topic, partition
+            Where.
+        first, end : int
+            Offsets.
+        waits : bool
+            Whether transactions that are open before the end are waited for.
+
+        Raises
+        ------
+        BrokerUnreachable
+            If no record comes in time, or a transaction stays open.
+        TopicError
+            If the topic cannot be read.
 
         Notes
         -----
@@ -146,7 +183,7 @@ class TopicReader:
         self._consumer.assign([TopicPartition(topic, partition, start)])
         try:
             while True:
-                message = self._next(topic, partition)
+                message = self._next(topic, partition, end if waits else 0)
                 if message is None:
                     return
                 record = record_of(message)
@@ -159,9 +196,10 @@ class TopicReader:
         finally:
             self._consumer.unassign()
 
-    def _next(self, topic: str, partition: int) -> Message | None:
-        """Return the next record, or None at the end of the partition."""
-        deadline_s = time.monotonic() + self._timeout_s
+    def _next(self, topic: str, partition: int, end: int) -> Message | None:
+        """Return the next record, or None at the end of the partition if that is not before `end`."""
+        deadline_s = time.monotonic() + max(self._timeout_s, OPEN_FOR_S if end else 0.0)
+        is_held_up = False
         while time.monotonic() < deadline_s:
             message = self._consumer.poll(0.2)
             if message is None:
@@ -170,11 +208,19 @@ class TopicReader:
             if error is None:
                 return message
             if error.code() == KafkaError._PARTITION_EOF:
-                return None
+                if (message.offset() or 0) >= end:
+                    return None
+                is_held_up = True
+                continue
             if error.code() == KafkaError._AUTO_OFFSET_RESET:
                 raise TopicError(f"{topic}[{partition}] has no such offset: {error.str()}")
             if not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
                 raise TopicError(f"{topic}[{partition}] cannot be read: {error.str()}")
+        if is_held_up:
+            raise BrokerUnreachable(
+                f"{topic}[{partition}] could not be read to offset {end} in time: a writer may hold a "
+                "transaction open; try again"
+            )
         raise self._unreachable()
 
     def _unreachable(self) -> BrokerUnreachable:

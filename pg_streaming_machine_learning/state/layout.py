@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.errors import SnapshotError, StateError
 from pg_streaming_machine_learning.state.generation import GenerationOrder
 from pg_streaming_machine_learning.state.manifest import Manifest
 from pg_streaming_machine_learning.state.progress import EngineProgress
@@ -166,6 +166,12 @@ class Slot:
         return expand(payload, max(EXPANDS_AT_MOST * len(payload), ALWAYS_EXPANDS))
 
 
+_WAY_OUT = (
+    "start the release that wrote it, or begin anew, with another APPLICATION_ID, LOG_TOPIC, STATE_TOPIC, "
+    "PROGRESS_TOPIC and PREDICTIONS_TOPIC"
+)
+
+
 @dataclass(frozen=True)
 class StoredState:
     """What a partition of the state topic holds.
@@ -193,7 +199,7 @@ class StoredState:
 
         Raises
         ------
-        SnapshotError
+        StateError
             If progress or order cannot be read: without them nothing can go on safely.
         """
         values: dict[bytes, bytes] = {}
@@ -203,9 +209,14 @@ class StoredState:
                 values[record.key] = record.value
         progress, order = values.get(PROGRESS_KEY), values.get(GENERATION_KEY)
         slots = [each for each in _SLOTS if _manifest_key(each) in values]
+        try:
+            read_progress = None if progress is None else EngineProgress.from_bytes(progress)
+            read_order = None if order is None else GenerationOrder.from_bytes(order)
+        except SnapshotError as error:
+            raise StateError(f"{error}; {_WAY_OUT}") from error
         return cls(
-            progress=None if progress is None else EngineProgress.from_bytes(progress),
-            generation=None if order is None else GenerationOrder.from_bytes(order),
+            progress=read_progress,
+            generation=read_order,
             slots=tuple(sorted((_slot(each, values) for each in slots), key=_furthest_first)),
             named={each.removeprefix("named/"): _slot(each, values) for each in _named_places(values)},
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pg_streaming_machine_learning.engine import Engine
-from pg_streaming_machine_learning.errors import ColdStartError, LogReplacedError, SnapshotError
+from pg_streaming_machine_learning.errors import ColdStartError, LogReplacedError, SnapshotError, StateError
 from pg_streaming_machine_learning.state.generation import FROM_LOG, GenerationOrder
 from pg_streaming_machine_learning.state.layout import Slot, StoredState, named_place
 from pg_streaming_machine_learning.state.manifest import Manifest
@@ -197,13 +197,14 @@ class _Recovery:
             return None
         slot = self._stored.named.get(self._order.model.removeprefix(named_place("")))
         if slot is None:
-            raise SnapshotError(
-                f"generation {self._order.number} is to go on from {self._order.model!r}, which is gone"
+            raise StateError(
+                f"generation {self._order.number} is to go on from {self._order.model!r}, which is gone; "
+                f"{_WAY_OUT}"
             )
         try:
             return slot.payload(self._rules.max_bytes, self._rules.signer)
         except SnapshotError as error:
-            raise SnapshotError(f"snapshot {slot.place!r} cannot be used: {error}") from error
+            raise StateError(f"snapshot {slot.place!r} cannot be used: {error}; {_WAY_OUT}") from error
 
     def _from_snapshot(self) -> tuple[Engine, int] | None:
         """Return an engine with the state of the best snapshot that can be used, and its position."""
@@ -258,6 +259,12 @@ class _Recovery:
     def _next_number(self) -> int:
         """Return the number of the next snapshot: it does not replace the one that was used."""
         return 0 if self._used is None else int(self._used.place.removeprefix("slot-")) + 1
+
+
+_WAY_OUT = (
+    "put it back (pg-streaming-machine-learning snapshot import), or order another generation "
+    "(snapshot restore, reset --generation)"
+)
 
 
 def _described(slot: Slot) -> str:

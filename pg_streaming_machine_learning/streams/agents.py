@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any
 
-from pg_streaming_machine_learning.streams.ending import ending_on_errors
+from pg_streaming_machine_learning.streams.ending import ending_on_errors, never_ending
 from pg_streaming_machine_learning.streams.lanes import Lanes
 
 __all__ = ["batch_agent", "forever"]
@@ -30,6 +30,9 @@ def forever(
     """Return a task that does something again and again, until it is over."""
 
     async def repeat() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        never_ending(task, doing, is_over)
         while not is_over():
             with ending_on_errors(doing):
                 await work()

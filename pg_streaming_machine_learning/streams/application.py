@@ -102,8 +102,8 @@ class Application(faust.App):
             stream_buffer_maxsize=BATCHES_WAITING,
             stream_wait_empty=False,
             broker_commit_interval=1.0,
-            # aiokafka alone looks at it, and leaves a group for good if nothing is fetched for so long; a standby
-            # fetches nothing. Whether a worker still lives is for the watchdog to say.
+            # aiokafka alone looks at it, and leaves a group for good if nothing is fetched for so long, as
+            # on a standby. Whether a worker still lives is for the watchdog to say.
             broker_max_poll_interval=NEVER_S,
             broker_check_crcs=settings.check_crcs,
             broker_request_timeout=max(90.0, settings.session_timeout_s + 30.0),

@@ -73,7 +73,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     ) -> Any:
         """Make one batch of what a fetch brought from each partition that is not held back."""
         is_held_back = self.app.is_held_back  # type: ignore[attr-defined]
-        wanted = {place for place in active_partitions if not is_held_back(place)}
+        wanted = {place for place in tuple(active_partitions) if not is_held_back(place)}
         if not wanted:
             await asyncio.sleep(HELD_BACK_S)
             return {}

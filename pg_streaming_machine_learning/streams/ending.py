@@ -7,13 +7,13 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from pg_streaming_machine_learning.errors import PgStreamingError
 
-__all__ = ["end_process", "ending_on_errors"]
+__all__ = ["end_process", "ending_on_errors", "never_ending"]
 
 logger = logging.getLogger(__name__)
 
@@ -57,10 +57,39 @@ def _leave_by_force(code: int) -> None:
 
 @contextmanager
 def ending_on_errors(doing: str) -> Iterator[None]:
-    """End the process if the body raises anything but a cancellation."""
+    """End the process if the body raises anything but a request to end.
+
+    A panic of an extension written in Rust is no `Exception`, and would end a task that nobody waits for.
+    """
     try:
         yield
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:
+    except BaseException as error:
         end_process(error, doing)
+
+
+def never_ending(
+    task: asyncio.Task[None], doing: str, is_over: Callable[[], bool] = lambda: False
+) -> asyncio.Task[None]:
+    """Return a task that nobody waits for; the process ends if it ends without being cancelled.
+
+    Parameters
+    ----------
+    task : asyncio.Task
+        The task.
+    doing : str
+        What it does.
+    is_over : callable
+        Whether it may end.
+    """
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if task.cancelled() or is_over():
+            return
+        error = task.exception()
+        if not isinstance(error, (KeyboardInterrupt, SystemExit)):
+            end_process(RuntimeError("it ended unasked") if error is None else error, doing)
+
+    task.add_done_callback(ended)
+    return task

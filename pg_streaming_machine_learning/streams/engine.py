@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pg_streaming_machine_learning.errors import FingerprintError, LogFormatError
@@ -216,28 +216,27 @@ class EngineHost:
         if recovered.generation != self.engine.generation:
             self.engine.begin_generation(recovered.generation)
             # At once and together, so that no progress of a generation is ever without its state.
-            await self._write([], self._emitted_to, with_snapshot=True)
+            first = await self._snapshots.records(self.engine, self._emitted_to, is_needed=True)
+            await self._write([], self._emitted_to, first)
 
     async def _commit(self, outputs: list[Outgoing], end: int) -> None:
         """Write outputs and progress; then a snapshot if it is due."""
         is_quiet = not outputs and self._monotonic() - self._committed_s < EMPTY_EVERY_S
         if not is_quiet:
-            await self._write(outputs, end, with_snapshot=False)
+            await self._write(outputs, end)
         if self._snapshots.schedule.is_due() and not self.is_closed:
-            await self._write([], end, with_snapshot=True)
+            await self._write([], end, await self._snapshots.records(self.engine, end))
 
-    async def _write(self, outputs: list[Outgoing], end: int, *, with_snapshot: bool) -> None:
+    async def _write(self, outputs: list[Outgoing], end: int, snapshot: Sequence[Outgoing] = ()) -> None:
         """Write a transaction; its last record is the progress.
 
         A snapshot's chunks go ahead in transactions of their own where they are many, so that none takes
         long: without the manifest, which goes with the progress, they are nothing.
         """
-        records = list(outputs)
-        if with_snapshot:
-            *ahead, last = _parted(await self._snapshots.records(self.engine, end))
-            for chunks in ahead:
-                await self._send(chunks)
-            records += last
+        *ahead, last = _parted(snapshot)
+        for chunks in ahead:
+            await self._send(chunks)
+        records = [*outputs, *last]
         progress = EngineProgress(
             end=end,
             fingerprint=self.engine.fingerprint(),
@@ -288,7 +287,7 @@ class EngineHost:
         return f"{self._place[0]}[{self._place[1]}]"
 
 
-def _parted(records: list[Outgoing]) -> list[list[Outgoing]]:
+def _parted(records: Sequence[Outgoing]) -> list[list[Outgoing]]:
     """Return records in groups for transactions, none too large; at least one group."""
     groups: list[list[Outgoing]] = [[]]
     size = 0

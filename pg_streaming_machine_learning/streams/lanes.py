@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 from pg_streaming_machine_learning.streams.batch import Batch, TopicPlace
-from pg_streaming_machine_learning.streams.ending import ending_on_errors
+from pg_streaming_machine_learning.streams.ending import ending_on_errors, never_ending
 
 __all__ = ["Lanes"]
 
@@ -42,7 +42,8 @@ class Lanes:
         """Add something else to the lane of a partition: it is done before the batches that come later."""
         if place not in self._tasks:
             self._waiting[place] = asyncio.Queue()
-            self._tasks[place] = asyncio.create_task(_drive(self._waiting[place]))
+            driving = asyncio.create_task(_drive(self._waiting[place]))
+            self._tasks[place] = never_ending(driving, f"lane of {place[0]}[{place[1]}]")
         self._waiting[place].put_nowait((doing, work))
 
     def is_full(self, place: TopicPlace) -> bool:

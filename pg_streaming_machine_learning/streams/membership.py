@@ -47,6 +47,8 @@ class Membership:
         coordinator = self._coordinator
         task = coordinator._heartbeat_task
         is_member = task is not None and not task.done()
+        pending = coordinator._pending_exception
+        self._liveness.hindered(None if pending is None else repr(pending))
         seen = (is_member, coordinator.generation, coordinator.member_id)
         if seen == self._seen:
             return

@@ -11,11 +11,16 @@ from functools import partial
 
 from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.engine import Engine, EngineConfig
-from pg_streaming_machine_learning.errors import TopicError
+from pg_streaming_machine_learning.errors import SnapshotError, StateError, TopicError
 from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
 from pg_streaming_machine_learning.outputs.published import Publisher
 from pg_streaming_machine_learning.sources import Source
 from pg_streaming_machine_learning.state.layout import StateRecord, StoredState
+from pg_streaming_machine_learning.state.partitioning import (
+    check_partitioning,
+    partitioning,
+    partitioning_key,
+)
 from pg_streaming_machine_learning.state.progress import RouterProgress, router_key
 from pg_streaming_machine_learning.state.recovery import LogBounds, RecoveryRules, recover
 from pg_streaming_machine_learning.state.signing import Signer
@@ -29,7 +34,7 @@ from pg_streaming_machine_learning.streams.positions import Positions
 from pg_streaming_machine_learning.streams.router import Router, RouterOutlet
 from pg_streaming_machine_learning.streams.snapshot_schedule import SnapshotSchedule, SnapshotSettings
 from pg_streaming_machine_learning.streams.snapshots import SnapshotWriter
-from pg_streaming_machine_learning.streams.transactions import OpenTransactions, Transactions
+from pg_streaming_machine_learning.streams.transactions import OpenTransactions, Outgoing, Transactions
 from pg_streaming_machine_learning.streams.trimmed import TrimmedError
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 
@@ -183,10 +188,20 @@ class KafkaOwners:
         }
 
     async def _progress(self, partitions: Collection[int]) -> dict[bytes, bytes | None]:
-        """Return the progress of routers, by key, that lies in some partitions of the progress topic."""
-        topic = self._settings.progress_topic
-        reads = (self._read(topic, number) for number in partitions)
-        return {record.key: record.value for records in await asyncio.gather(*reads) for record in records}
+        """Return the progress of routers, by key, that lies in some partitions of the progress topic.
+
+        Raises
+        ------
+        TopicError
+            If hosts were spread over another number of partitions of the log.
+        """
+        settings = self._settings
+        reads = (self._read(settings.progress_topic, number) for number in partitions)
+        records = [record for some in await asyncio.gather(*reads) for record in some]
+        for record in records:
+            if record.key == partitioning_key(settings.log_topic) and record.value is not None:
+                check_partitioning(record.value, settings.log_topic, settings.log_partitions)
+        return {record.key: record.value for record in records}
 
     async def _read(self, topic: str, partition: int) -> Sequence[StateRecord]:
         """Return the last values of a partition: a step of taking over, of which there may be many."""
@@ -219,7 +234,7 @@ class KafkaOwners:
     ) -> RoutedPartition:
         """Return the router of an input partition, given its last progress and what Kafka has of it."""
         settings = self._settings
-        progress = RouterProgress(begin, None) if known is None else RouterProgress.from_bytes(known)
+        progress = RouterProgress(begin, None) if known is None else _router_progress(place, known)
         position = progress.offset
         if position > end:
             return TrimmedError.replaced(place, position, end)
@@ -236,6 +251,7 @@ class KafkaOwners:
             HoppingWindows(settings.window_size_s * 1000, settings.window_hop_s * 1000),
             settings.progress_topic,
             self._progress_partition(place),
+            notes=(self._partitioning(place),),
         )
         shared = self._shared
         router = Router(
@@ -251,6 +267,12 @@ class KafkaOwners:
         )
         return router, position, progress.event_ms
 
+    def _partitioning(self, place: TopicPlace) -> Outgoing:
+        """Return the record of how many partitions hosts are spread over, beside a router's progress."""
+        settings = self._settings
+        key, value = partitioning_key(settings.log_topic), partitioning(settings.log_partitions)
+        return Outgoing(settings.progress_topic, self._progress_partition(place), key, value)
+
     async def _opened(self, name: str) -> Transactions | None:
         """Return opened transactions; None if partitions change hands again, so that others may have them."""
         gate = self._shared.gate
@@ -265,6 +287,16 @@ class KafkaOwners:
             return transactions
         transactions.close()
         return None
+
+
+def _router_progress(place: TopicPlace, known: bytes) -> RouterProgress:
+    try:
+        return RouterProgress.from_bytes(known)
+    except SnapshotError as error:
+        raise StateError(
+            f"{place[0]}[{place[1]}]: {error}; start the release that wrote it. If {router_key(*place)!r} is "
+            "deleted from PROGRESS_TOPIC, all there is of the input is routed once more"
+        ) from error
 
 
 def _router_id(place: TopicPlace) -> str:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pg_streaming_machine_learning.errors import PgStreamingError
+from pg_streaming_machine_learning.errors import HoleError
 from pg_streaming_machine_learning.streams.batch import Batch, FetchedRecord, TopicPlace
 
-__all__ = ["HoleError", "Positions"]
-
-
-class HoleError(PgStreamingError):
-    """Records between two batches of a partition never arrived."""
+__all__ = ["Positions"]
 
 
 class Positions:
@@ -77,7 +73,8 @@ class Positions:
             return None
         if batch.base > position:
             raise HoleError(
-                f"records of {place[0]}[{place[1]}] from offset {position} to {batch.base} never arrived"
+                f"records of {place[0]}[{place[1]}] from offset {position} to {batch.base} never arrived; "
+                "a new start reads them, or says that they were deleted (ALLOW_HOLES)"
             )
         if batch.base == position:
             return batch.records

@@ -62,6 +62,8 @@ class RouterOutlet:
         By which event time is told.
     progress_topic, progress_partition : str, int
         Where the router's own progress goes.
+    notes : tuple of Outgoing
+        What else is to be written down, with the first transaction.
     """
 
     log_topic: str
@@ -70,6 +72,7 @@ class RouterOutlet:
     windows: HoppingWindows
     progress_topic: str
     progress_partition: int
+    notes: tuple[Outgoing, ...] = ()
 
 
 @dataclass
@@ -136,6 +139,7 @@ class Router:
         self._event_ms = event_ms
         self._transactions = transactions
         self._outlet = outlet
+        self._notes = outlet.notes
         self._positions = positions
         self._marks = marks
         self._gate = gate
@@ -207,9 +211,10 @@ class Router:
             if self.is_closed or position is None:
                 return False
             progress = RouterProgress(position, self._event_ms) if reached is None else reached
-            await self._transactions.commit([*records, self._progress(progress)])
+            await self._transactions.commit([*records, *self._notes, self._progress(progress)])
             if self.is_closed:
                 return False
+            self._notes = ()
             self._event_ms = progress.event_ms
             self._positions.done(self._place, progress.offset)
         return True

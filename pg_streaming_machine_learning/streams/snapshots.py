@@ -11,7 +11,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from pg_streaming_machine_learning.engine import Engine
-from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.errors import SnapshotError, StateError
 from pg_streaming_machine_learning.learning.models import versions
 from pg_streaming_machine_learning.state.layout import CHUNK_BYTES, compress, slot_place, snapshot_records
 from pg_streaming_machine_learning.state.manifest import Manifest
@@ -71,7 +71,7 @@ class SnapshotWriter:
         self._monotonic = monotonic
         self._now = now
 
-    async def records(self, engine: Engine, position: int) -> list[Outgoing]:
+    async def records(self, engine: Engine, position: int, *, is_needed: bool = False) -> list[Outgoing]:
         """Return the records of a snapshot; none, and a line in the log, if there can be none.
 
         Parameters
@@ -80,11 +80,24 @@ class SnapshotWriter:
             Its state; it must not work meanwhile.
         position : int
             Where reading the log goes on with it.
+        is_needed : bool
+            Whether there must be one.
+
+        Raises
+        ------
+        StateError
+            If there must be one and can be none.
         """
         began_s = self._monotonic()
         try:
             return await asyncio.to_thread(self._records, engine, position)
         except SnapshotError as error:
+            if is_needed:
+                raise StateError(
+                    f"{self._place[0]}[{self._place[1]}]@{position}: generation {engine.generation} cannot "
+                    f"begin, its snapshot cannot be written: {error}; set SNAPSHOT_MAX_BYTES higher, or take "
+                    "a model that can be stored"
+                ) from error
             logger.warning("no snapshot of %s[%d]@%d: %s", *self._place, position, error)
             return []
         finally:

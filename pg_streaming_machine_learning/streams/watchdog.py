@@ -81,6 +81,7 @@ class Liveness:
         self._monotonic = monotonic
         self._signs: dict[str, _Sign | None] = dict.fromkeys(_WHAT)
         self._is_member = False
+        self._hindrance: str | None = None
         self._stopped_s = 0.0
         self._looked_s: float | None = None
         self._is_over = False
@@ -109,6 +110,10 @@ class Liveness:
         """
         self._signs[HEARTBEAT] = _Sign(self._now_s(), threading.get_ident(), longer_s)
         self._is_member = False
+
+    def hindered(self, by: str | None) -> None:
+        """Say what keeps this worker from joining, as missing rights; None if nothing is known to."""
+        self._hindrance = by
 
     def settled(self, longer_s: float) -> None:
         """Say that this worker is settled in its group, or comes on with taking its partitions over.
@@ -166,6 +171,8 @@ class Liveness:
                 says = _NOT_JOINED if is_joining else what
                 more = f" and {sign.longer_s:g} for {_FOR[part]}" if sign.longer_s else ""
                 where = "" if part in _FOR else _place_of(sign.thread)
+                if is_joining and self._hindrance is not None:
+                    where = f" ({self._hindrance})"
                 return (
                     f"{says} for {still_s:.3g} s{where}, expected at most {self.stuck_after_s:g} "
                     f"(STUCK_AFTER_S){more}"

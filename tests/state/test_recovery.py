@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pg_streaming_machine_learning.engine import Engine
-from pg_streaming_machine_learning.errors import ColdStartError, LogReplacedError, SnapshotError
+from pg_streaming_machine_learning.errors import ColdStartError, LogReplacedError, StateError
 from pg_streaming_machine_learning.state.generation import FROM_LOG, GenerationOrder
 from pg_streaming_machine_learning.state.layout import (
     GENERATION_KEY,
@@ -241,7 +241,7 @@ def test_an_order_to_go_back_takes_the_model_of_a_named_snapshot_where_outputs_g
 )
 def test_an_order_that_cannot_be_carried_out_stops(named: list[StateRecord], message: str) -> None:
     """Going on without it would be something nobody asked for."""
-    with pytest.raises(SnapshotError, match=message):
+    with pytest.raises(StateError, match=message):
         recovered(stored(slot_records(0, 40), named, progress_record(60), order(3, "named/before")))
 
 

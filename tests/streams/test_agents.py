@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from pg_streaming_machine_learning.streams.agents import batch_agent, forever
 from pg_streaming_machine_learning.streams.batch import Batch
 from pg_streaming_machine_learning.streams.lanes import Lanes
 from tests.streams.stand_ins import run_on
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 async def stream_of(*batches: Batch) -> AsyncIterator[Batch]:
@@ -57,3 +62,21 @@ def test_what_is_done_forever_ends_when_the_application_stops() -> None:
 
     asyncio.run(run())
     assert done == [0, 1, 2]
+
+
+def test_what_is_done_forever_ends_the_process_if_it_ends_before() -> None:
+    """By what passes for a request to end, such as of a generator that was thrown away."""
+    script = """
+import asyncio
+from pg_streaming_machine_learning.streams.agents import forever
+
+async def work():
+    raise GeneratorExit
+
+asyncio.run(forever(0.0, "counting", work, lambda: False)())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 70
+    assert done.stderr.startswith("counting: GeneratorExit:")

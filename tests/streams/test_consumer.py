@@ -289,6 +289,20 @@ def test_partitions_held_back_are_not_fetched(app: Application) -> None:
     assert consumer.asked[-1] == {TopicPartition(*PLACE), TopicPartition(*OTHER)}
 
 
+def test_partitions_may_change_in_another_thread_while_they_are_looked_at(app: Application) -> None:
+    """Faust pauses and resumes them in the thread of the application."""
+    changing = {TP(*PLACE), TP(*OTHER)}
+
+    def change(place: TopicPlace) -> bool:
+        changing.discard(TP(*place))
+        return False
+
+    app.is_held_back = change
+    consumer = FetchedFrom({}, position=0)
+    asyncio.run(app.batch_consumer._thread._fetch_records(consumer, changing, timeout=1.0, max_records=10))
+    assert consumer.asked == [{TopicPartition(*PLACE), TopicPartition(*OTHER)}]
+
+
 def test_nothing_is_fetched_while_every_partition_is_held_back(app: Application) -> None:
     """Faust asks again at once: there is a pause in it."""
     consumer = FetchedFrom({}, position=0)

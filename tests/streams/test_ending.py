@@ -62,6 +62,56 @@ def test_a_defect_shows_where_it_is() -> None:
     assert "Traceback" in output
 
 
+def test_a_panic_of_an_extension_ends_the_process_too() -> None:
+    """Those written in Rust raise what is no Exception, and would end a task without a word."""
+    code, output = run("raise type('PanicException', (BaseException,), {})('index out of bounds')")
+    assert code == 70
+    assert output == "doing it: PanicException: index out of bounds, ending with exit code 70\n"
+
+
+@pytest.mark.parametrize("ending", ["KeyboardInterrupt", "SystemExit", "GeneratorExit"])
+def test_what_ends_a_process_or_a_generator_by_itself_is_let_through(ending: str) -> None:
+    """Somebody asked for it."""
+    code, output = run(f"raise {ending}")
+    assert code == 0
+    assert "doing it" not in output
+
+
+TASK = """
+import asyncio
+from pg_streaming_machine_learning.streams.ending import never_ending
+
+async def work():
+    {body}
+
+async def run():
+    task = never_ending(asyncio.create_task(work()), "working")
+    await asyncio.sleep(0)
+    {then}
+    await asyncio.sleep(0.1)
+    print("went on")
+
+asyncio.run(run())
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "then", "code", "says"),
+    [
+        ("return", "pass", 70, "working: RuntimeError: it ended unasked, ending with exit code 70\n"),
+        ("[][1]", "pass", 70, "working: IndexError: list index out of range, ending with exit code 70\n"),
+        ("await asyncio.sleep(60)", "task.cancel()", 0, "went on\n"),
+    ],
+)
+def test_a_task_that_must_not_end_ends_the_process_unless_it_is_cancelled(
+    body: str, then: str, code: int, says: str
+) -> None:
+    """Nobody waits for such a task, so nobody else would notice."""
+    command = [sys.executable, "-c", TASK.format(body=body, then=then)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (code, says)
+
+
 def test_being_cancelled_is_no_error() -> None:
     """That is how Faust stops its agents."""
     code, output = run("asyncio.current_task().cancel(); await asyncio.sleep(1)")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pg_streaming_machine_learning.engine import Engine
-from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.errors import SnapshotError, StateError
 from pg_streaming_machine_learning.learning.models import model_version
 from pg_streaming_machine_learning.state.recovery import Recovered
 from pg_streaming_machine_learning.streams import engine as engine_module
@@ -111,6 +111,33 @@ def test_a_new_generation_begins_with_its_state_in_one_transaction(log: list[byt
     engine = Engine(config())
     engine.restore(slot.payload(2**28, SIGNER))
     assert (engine.generation, engine.fingerprint()) == (5, progress.fingerprint)
+
+
+class EngineWithoutSnapshot(Engine):
+    """An engine whose state cannot be stored."""
+
+    def snapshot(self) -> bytes:
+        """Refuse."""
+        raise SnapshotError("it has a part that no model has")
+
+
+def test_a_generation_does_not_begin_without_its_state() -> None:
+    """What it learns would be lost with the next crash, and read again by the generation before."""
+    stage = Stage(replace(recovered(), engine=EngineWithoutSnapshot(config()), generation=2))
+    expected = (
+        rf"^{PLACE[0]}\[{PLACE[1]}\]@0: generation 2 cannot begin, .* written: .*; set SNAPSHOT_MAX_BYTES"
+    )
+    with pytest.raises(StateError, match=expected):
+        stage.begin()
+    assert stage.transactions.committed == []
+
+
+def test_progress_goes_on_without_a_snapshot_within_a_generation(log: list[bytes]) -> None:
+    """The log has it all."""
+    stage = Stage(replace(recovered(), engine=EngineWithoutSnapshot(config())), every_updates=10)
+    stage.read_on(log[:40], 20)
+    assert stage.stored().slots == ()
+    assert stage.progress()[-1].end == 40
 
 
 def test_a_new_generation_is_in_the_predictions_from_there_on(log: list[bytes]) -> None:

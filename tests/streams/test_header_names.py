@@ -24,7 +24,8 @@ from pg_streaming_machine_learning.streams.positions import Positions
 Headers = Sequence[tuple[bytes, "bytes | None"]]
 
 PARSERS = {"compiled": memory_records.MemoryRecords, "in Python": memory_records._MemoryRecordsPy}
-CODECS = {"none": 0, "gzip": 1}
+CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
+"""All that Kafka has: inputs come as their producers compress them."""
 CONTROL = 0x30
 
 

@@ -183,6 +183,16 @@ asyncio.run(run())
 """
 
 
+def test_a_lane_that_ends_unasked_ends_the_process() -> None:
+    """Its partition would stand still without a word."""
+    script = SCRIPT.replace('raise TransactionError("fenced")', "raise GeneratorExit")
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 70
+    assert done.stderr.startswith("lane of log[2]: GeneratorExit:")
+
+
 def test_work_that_fails_ends_the_process() -> None:
     """With the code of the error, in a line that says which batch it was; nothing is skipped."""
     done = subprocess.run(

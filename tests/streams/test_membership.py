@@ -57,7 +57,13 @@ def test_the_coordinator_is_there_before_anything_is_subscribed() -> None:
     assert "await self.on_start()" in source(Service._actually_start)
     assert "Membership(" in source(BatchConsumerThread.on_start)
     fresh = source(GroupCoordinator.__init__)
-    for attribute in ("_heartbeat_task", "generation", "member_id", "_rebalance_timeout_ms"):
+    for attribute in (
+        "_heartbeat_task",
+        "generation",
+        "member_id",
+        "_rebalance_timeout_ms",
+        "_pending_exception",
+    ):
         assert f"self.{attribute} = " in fresh
 
 
@@ -70,6 +76,7 @@ class Coordinator:
     member_id: str = ""
     _heartbeat_task: asyncio.Future[None] | None = None
     _rebalance_timeout_ms: int = 60_000
+    _pending_exception: Exception | None = None
 
     async def _do_heartbeat(self) -> bool:
         if isinstance(self.answer, Exception):
@@ -136,6 +143,27 @@ def test_whoever_joins_again_and_again_is_heard_of_whoever_only_waits_is_not() -
         membership.look()
         clock.now_s += 2
         assert "did not become a member" in (liveness.stuck() or "")
+
+    asyncio.run(follow())
+
+
+def test_who_does_not_become_a_member_is_told_what_the_group_said() -> None:
+    """Rights that are missing, say: aiokafka keeps the error for whoever fetches, and nobody does."""
+
+    async def follow() -> None:
+        clock, coordinator = Clock(), Coordinator()
+        liveness = Liveness(60, monotonic=clock)
+        membership = Membership(coordinator, liveness)
+        membership.look()
+        clock.now_s += 100
+        coordinator._pending_exception = GroupAuthorizationFailedError("ours")
+        membership.look()
+        clock.now_s += 21
+        stuck = liveness.stuck() or ""
+        assert "did not become a member of the consumer group for 121 s (GroupAuthorizationFailed" in stuck
+        coordinator._pending_exception = None
+        membership.look()
+        assert "consumer group for 121 s, expected" in (liveness.stuck() or "")
 
     asyncio.run(follow())
 

@@ -10,7 +10,7 @@ import pytest
 
 from pg_streaming_machine_learning.errors import (
     FingerprintError,
-    SnapshotError,
+    StateError,
     TransactionError,
 )
 from pg_streaming_machine_learning.state.layout import PROGRESS_KEY
@@ -240,7 +240,7 @@ def test_progress_that_cannot_be_read_is_an_error(log: list[bytes]) -> None:
     """Going on without it would send everything twice."""
     cluster = cluster_of(log)
     change(cluster, PROGRESS_KEY, b"what is this")
-    with pytest.raises(SnapshotError, match=r"^log\[0\]: "):
+    with pytest.raises(StateError, match=r"^log\[0\]: .*; start the release that wrote it"):
         MemoryWorker(cluster).take_over(LOG)
 
 

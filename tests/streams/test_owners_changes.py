@@ -11,7 +11,7 @@ from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.errors import (
     ColdStartError,
     LogReplacedError,
-    SnapshotError,
+    StateError,
 )
 from pg_streaming_machine_learning.learning.models import model_version
 from pg_streaming_machine_learning.state.generation import FROM_LOG, GenerationOrder
@@ -221,5 +221,7 @@ def test_an_order_that_cannot_be_carried_out_is_an_error(log: list[bytes]) -> No
     """The snapshot it names is gone."""
     cluster = cluster_of(log)
     change(cluster, GENERATION_KEY, GenerationOrder(2, "named/gone", 0).to_bytes())
-    with pytest.raises(SnapshotError, match=r"^log\[0\]: generation 2 .*'named/gone'"):
+    with pytest.raises(
+        StateError, match=r"^log\[0\]: generation 2 .*'named/gone', which is gone; put it back"
+    ):
         MemoryWorker(cluster).take_over(LOG)

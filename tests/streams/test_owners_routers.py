@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pg_streaming_machine_learning.errors import TopicError
+from pg_streaming_machine_learning.errors import StateError, TopicError
 from pg_streaming_machine_learning.state.progress import RouterProgress, router_key
 from pg_streaming_machine_learning.streams.trimmed import TrimmedError
 from tests.streams.clusters import (
@@ -47,6 +47,47 @@ def test_routers_that_crash_again_and_again_leave_what_one_would(seed: int) -> N
     assert cluster.records(*PROGRESS)[-1].value == alone.cluster.records(*PROGRESS)[-1].value
 
 
+@pytest.mark.parametrize(("before", "now"), [(1, 2), (3, 1)])
+def test_another_number_of_partitions_of_the_log_is_refused(before: int, now: int) -> None:
+    """Lowered, records in the others would never be read; raised, windows of a host would be split."""
+    cluster = cluster_of(lines=LINES)
+    worker = MemoryWorker(cluster, replace(SETTINGS, log_partitions=before))
+    worker.take_over(INPUT)
+    worker.read(INPUT, 5, 10)
+    again = MemoryWorker(cluster, replace(SETTINGS, log_partitions=before))
+    again.take_over(INPUT)
+    again.read(INPUT, 5, 20)
+    expected = (
+        rf"^LOG_PARTITIONS is {now}, and hosts were spread over {before} partitions of 'log' before: .*"
+    )
+    with pytest.raises(
+        TopicError, match=rf"{expected} Set it to {before} again, or begin anew, with another"
+    ):
+        MemoryWorker(cluster, replace(SETTINGS, log_partitions=now)).take_over(INPUT)
+
+
+def test_the_number_of_partitions_is_found_where_only_other_inputs_have_progress() -> None:
+    """A worker may get new inputs first; what they bring must not be spread otherwise either."""
+    cluster = cluster_of(lines=LINES)
+    worker = MemoryWorker(cluster)
+    worker.owners.progress_partitions = 16
+    worker.take_over(INPUT)
+    worker.read(INPUT)
+    other = MemoryWorker(cluster, replace(SETTINGS, log_partitions=2))
+    other.owners.progress_partitions = 16
+    with pytest.raises(TopicError, match=r"^LOG_PARTITIONS is 2, "):
+        other.take_over(OTHER)
+
+
+def test_a_crash_before_anything_was_written_leaves_the_number_open() -> None:
+    """Nothing was spread over anything yet; nor does progress of a former release say how many there were."""
+    cluster = cluster_of(lines=LINES)
+    MemoryWorker(cluster).take_over(INPUT)
+    MemoryWorker(cluster, replace(SETTINGS, log_partitions=2)).take_over(INPUT)
+    cluster.put(PROGRESS, router_key(*INPUT), RouterProgress(9, None).to_bytes())
+    MemoryWorker(cluster, replace(SETTINGS, log_partitions=2)).take_over(INPUT)
+
+
 def test_an_input_without_progress_begins_at_the_first_record_there_is() -> None:
     """A new application reads what retention has left; nobody had read it before."""
     cluster = cluster_of(lines=LINES)
@@ -54,6 +95,14 @@ def test_an_input_without_progress_begins_at_the_first_record_there_is() -> None
     worker = MemoryWorker(cluster)
     worker.take_over(INPUT)
     assert worker.positions.next(INPUT) == 7
+
+
+def test_progress_of_a_router_that_cannot_be_read_is_an_error() -> None:
+    """Going on without it would route everything twice."""
+    cluster = cluster_of(lines=LINES)
+    cluster.put(PROGRESS, router_key(*INPUT), b"what is this")
+    with pytest.raises(StateError, match=r"^input\[0\]: .* are no progress of a router; start the release"):
+        MemoryWorker(cluster).take_over(INPUT)
 
 
 def test_deleted_progress_is_no_progress() -> None:
