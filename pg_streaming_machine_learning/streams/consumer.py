@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, cast
 
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import CommitFailedError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -26,7 +26,7 @@ from pg_streaming_machine_learning.streams.positions import Positions
 from pg_streaming_machine_learning.streams.trimmed import TrimmedError
 from pg_streaming_machine_learning.streams.watchdog import CONSUMER, ticking
 
-__all__ = ["BatchConsumer", "BatchConsumerThread", "BatchTransport"]
+__all__ = ["BatchConsumer", "BatchConsumerThread", "BatchTransport", "send_only_when_settled"]
 
 logger = get_logger(__name__)
 
@@ -51,9 +51,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         """Let the watchdog see whether this thread goes on, and whether the group hears from it."""
         await super().on_start()
-        Leadership(self._ensure_consumer()._coordinator)
+        coordinator = self._ensure_consumer()._coordinator
+        Leadership(coordinator)
+        send_only_when_settled(coordinator)
         liveness = self.app.liveness  # type: ignore[attr-defined]
-        membership = Membership(self._ensure_consumer()._coordinator, liveness)
+        membership = Membership(coordinator, liveness)
         self.add_future(ticking(liveness, CONSUMER, membership.look))
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
@@ -139,6 +141,18 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         if state is None or not state.has_valid_position or state.highwater is None:
             return False
         return place in self._read_to and done >= self._read_to[place] and state.position >= state.highwater
+
+
+def send_only_when_settled(coordinator: Any) -> None:
+    """Let a coordinator look again right before it sends a commit, which may have waited for long."""
+    send = coordinator._do_commit_offsets
+
+    async def look_and_send(assignment: Any, offsets: Any) -> None:
+        if coordinator._subscription.reassignment_in_progress:
+            raise CommitFailedError("partitions change hands")
+        await send(assignment, offsets)
+
+    coordinator._do_commit_offsets = look_and_send
 
 
 class BatchConsumer(driver.Consumer):

@@ -15,13 +15,14 @@ import time
 from collections.abc import Callable, Collection
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import faust
 import pytest
 from aiokafka.consumer import fetcher, group_coordinator
 from aiokafka.consumer.subscription_state import SubscriptionState
-from aiokafka.errors import NoOffsetForPartitionError
+from aiokafka.errors import CommitFailedError, NoOffsetForPartitionError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.tables import recovery
 from faust.transport import consumer as base
@@ -37,6 +38,7 @@ from pg_streaming_machine_learning.streams.consumer import (
     BatchConsumer,
     BatchConsumerThread,
     BatchTransport,
+    send_only_when_settled,
 )
 from pg_streaming_machine_learning.streams.positions import Positions
 from tests.streams.stand_ins import Record
@@ -372,6 +374,32 @@ def test_nothing_is_told_to_kafka_while_partitions_change_hands(app: Application
         assert group.committed == [{TopicPartition(*PLACE): 6}, {TopicPartition(*PLACE): 8}]
 
     asyncio.run(work())
+
+
+def test_a_commit_that_waited_is_not_sent_if_partitions_change_hands_meanwhile() -> None:
+    """Between being asked and sending, aiokafka waits for the coordinator and for other commits."""
+
+    async def work() -> None:
+        group, sent = Group(), list[Any]()
+
+        async def send(assignment: Any, offsets: Any) -> None:
+            sent.append(offsets)
+
+        coordinator = SimpleNamespace(_subscription=group._subscription, _do_commit_offsets=send)
+        send_only_when_settled(coordinator)
+        group.assign()
+        await coordinator._do_commit_offsets(None, {1: 6})
+        group._subscription.begin_reassignment()
+        with pytest.raises(CommitFailedError) as failed:
+            await coordinator._do_commit_offsets(None, {1: 7})
+        assert sent == [{1: 6}]
+        assert not failed.value.retriable
+
+    asyncio.run(work())
+    asked = inspect.getsource(group_coordinator.GroupCoordinator.commit_offsets)
+    assert "asyncio.shield(self._do_commit_offsets(assignment, offsets))" in asked
+    assert "if not err.retriable:\n                    raise" in asked
+    assert "send_only_when_settled(coordinator)" in inspect.getsource(BatchConsumerThread.on_start)
 
 
 def test_a_batch_passes_through_faust_untouched(app: Application) -> None:
