@@ -5,7 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 CACHE := .cache
 PYTEST = $(VENV)/bin/python -m pytest
-STORMS = integration-test/test_storm.py
+# Half of the integration tests by their time, run beside the others.
+BESIDE = $(addprefix integration-test/test_,storm.py chain.py snapshot_commands.py health.py)
 
 # A virtual environment knows where it was made. One that came along in a copy of the checkout is made again.
 MADE_IN := $(shell cat $(VENV)/.made-in 2>/dev/null)
@@ -54,8 +55,8 @@ integration: $(VENV)/.installed-tests ## against real Kafka where Java 17 and Ma
 	@echo "== integration tests"
 	@$(VENV)/bin/python .ci/side_by_side.py \
 	  $(PYTEST) -v --junit-xml=$(CACHE)/junit/integration.xml $$(.ci/require-kafka) \
-	    integration-test --ignore=$(STORMS) $(ARGS) -- \
-	  $(PYTEST) -v --junit-xml=$(CACHE)/junit/storms.xml $$(.ci/require-kafka) $(STORMS) $(ARGS)
+	    integration-test $(addprefix --ignore=,$(BESIDE)) $(ARGS) -- \
+	  $(PYTEST) -v --junit-xml=$(CACHE)/junit/beside.xml $$(.ci/require-kafka) $(BESIDE) $(ARGS)
 
 .PHONY: storm
 storm: $(VENV)/.installed-tests ## storms of hours against both Kafkas (STORM='--only kills --seed 7 --scale 0.1')
