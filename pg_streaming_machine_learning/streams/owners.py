@@ -42,6 +42,10 @@ __all__ = ["KafkaOwners", "Shared"]
 
 logger = logging.getLogger(__name__)
 
+LESS_FOR_S = 3.0
+LESS_PAUSE_S = 0.25
+"""How long, and how often, a broker is asked that says a partition ends before where it was read to."""
+
 ReadState = Callable[[str, int], Sequence[StateRecord]]
 """Topic and partition → the last value of each key; it blocks."""
 
@@ -135,8 +139,10 @@ class KafkaOwners:
         if transactions is None:
             return None
         records = await self._read(settings.state_topic, place[1])
+        stored = StoredState.from_records(records)
         begin = (await self._offsets.beginnings([place]))[place]
-        end = (await self._offsets.ends([place]))[place]
+        reached = stored.progress.end if stored.progress is not None else 0
+        end = (await self._ends({place: reached}))[place]
         rules = RecoveryRules(
             settings.application_id,
             place[1],
@@ -146,7 +152,6 @@ class KafkaOwners:
             allow_holes=settings.allow_holes,
         )
         create = partial(Engine, self._config)
-        stored = StoredState.from_records(records)
         recovered = await asyncio.to_thread(recover, stored, create, LogBounds(begin, end), rules)
         self._shared.gate.come_on()
         if recovered.hole and not settings.allow_holes:
@@ -179,7 +184,7 @@ class KafkaOwners:
         known = await self._progress({self._progress_partition(place) for place in places})
         await self._look_for({router_key(*place) for place in places} - known.keys())
         begins = await self._offsets.beginnings(places)
-        ends = await self._offsets.ends(places)
+        ends = await self._ends({place: _reached(place, known.get(router_key(*place))) for place in places})
         return {
             place: self._router(
                 place, opened[place], known.get(router_key(*place)), begins[place], ends[place]
@@ -208,6 +213,18 @@ class KafkaOwners:
         records = await asyncio.to_thread(self._read_state, topic, partition)
         self._shared.gate.come_on()
         return records
+
+    async def _ends(self, reached: Mapping[TopicPlace, int]) -> Mapping[TopicPlace, int]:
+        """Return where partitions end, given how far they were read.
+
+        A broker that has just started may say less for a moment: it is asked again before that is believed.
+        """
+        end_s = time.monotonic() + LESS_FOR_S
+        while True:
+            ends = await self._offsets.ends(reached)
+            if all(ends[place] >= offset for place, offset in reached.items()) or time.monotonic() > end_s:
+                return ends
+            await asyncio.sleep(LESS_PAUSE_S)
 
     async def _look_for(self, keys: Collection[bytes]) -> None:
         """See that progress not found where it should be is nowhere else."""
@@ -287,6 +304,10 @@ class KafkaOwners:
             return transactions
         transactions.close()
         return None
+
+
+def _reached(place: TopicPlace, known: bytes | None) -> int:
+    return 0 if known is None else _router_progress(place, known).offset
 
 
 def _router_progress(place: TopicPlace, known: bytes) -> RouterProgress:

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import time
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 
 from pg_streaming_machine_learning.errors import BrokerUnreachable
 from pg_streaming_machine_learning.state.layout import StateRecord
 
-__all__ = ["read_last_values"]
+__all__ = ["END_KEY", "read_last_values"]
 
 ANSWER_WITHIN_S = 30.0
 READ_WITHIN_S = 120.0
 PAUSE_S = 0.2
 
+END_KEY = b"end"
+"""Key of the records that only mark where a partition ended when somebody took it over."""
+
 _MAY_PASS = (
     KafkaError._TRANSPORT,
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._TIMED_OUT,
+    KafkaError._MSG_TIMED_OUT,
     KafkaError._UNKNOWN_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.NOT_LEADER_FOR_PARTITION,
@@ -30,9 +42,10 @@ def read_last_values(
 ) -> list[StateRecord]:
     """Return the last committed value of each key, up to where the partition ends now; it blocks.
 
-    The end is asked for first, with everything that is not committed yet, and reading goes on to there: a
-    transaction that another writer has open is waited for. Otherwise what was committed behind it would be
-    missed. Call it after the writers whose last word counts were fenced.
+    A record of our own is written first, and reading goes on to there: a transaction that another writer has
+    open before it is waited for. Otherwise what was committed behind it would be missed. The broker is not
+    asked where the partition ends: one that has just started may not know how far it had shown its records,
+    and says 0 until something is written. Call it after the writers whose last word counts were fenced.
 
     Raises
     ------
@@ -44,7 +57,7 @@ def read_last_values(
     while True:
         try:
             end = _end(bootstrap_servers, place)
-            return _read(bootstrap_servers, place, end, end_s) if end > 0 else []
+            return _read(bootstrap_servers, place, end, end_s)
         except KafkaException as error:  # noqa: PERF203
             if not _may_pass(error.args[0]) or time.monotonic() > end_s:
                 raise BrokerUnreachable(f"cannot read {topic}[{partition}]: {error}") from error
@@ -57,13 +70,33 @@ def _may_pass(error: KafkaError) -> bool:
 
 
 def _end(bootstrap_servers: str, place: TopicPartition) -> int:
-    """Return the offset behind the last record, committed or not; 0 if there is none left."""
-    consumer = _consumer(bootstrap_servers, "read_uncommitted")
-    try:
-        low, high = consumer.get_watermark_offsets(place, timeout=ANSWER_WITHIN_S, cached=False)
-    finally:
-        consumer.close()
-    return int(high) if high > low else 0
+    """Write a record that says nothing, and return the offset behind it."""
+    written: list[int] = []
+    failed: list[KafkaError] = []
+
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        offset = message.offset()
+        if error is not None or offset is None:
+            failed.append(error or KafkaError(KafkaError._FAIL))
+        else:
+            written.append(offset)
+
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap_servers,
+            "enable.idempotence": True,
+            "linger.ms": 0,
+            "message.timeout.ms": int(ANSWER_WITHIN_S * 1000),
+            "reconnect.backoff.ms": 50,
+            "reconnect.backoff.max.ms": 1000,
+            "log_level": 0,
+        }
+    )
+    producer.produce(place.topic, b"", END_KEY, place.partition, on_delivery=delivered)
+    producer.flush(ANSWER_WITHIN_S)
+    if not written:
+        raise KafkaException(failed[0] if failed else KafkaError(KafkaError._TIMED_OUT))
+    return written[0] + 1
 
 
 def _read(bootstrap_servers: str, place: TopicPartition, end: int, end_s: float) -> list[StateRecord]:
@@ -80,7 +113,7 @@ def _read(bootstrap_servers: str, place: TopicPartition, end: int, end_s: float)
                     if _may_pass(error):
                         continue
                     raise KafkaException(error)
-                if error is None:
+                if error is None and message.key() != END_KEY:
                     key = message.key() or b""
                     values.pop(key, None)  # the order is that of the last values
                     values[key] = message.value()

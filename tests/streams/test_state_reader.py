@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from pg_streaming_machine_learning.demo.broker import EmbeddedBroker
 from pg_streaming_machine_learning.errors import BrokerUnreachable
 from pg_streaming_machine_learning.state.layout import StateRecord
 from pg_streaming_machine_learning.streams import state_reader
-from pg_streaming_machine_learning.streams.state_reader import read_last_values
+from pg_streaming_machine_learning.streams.state_reader import END_KEY, read_last_values
 
 TOPIC = "state"
 
@@ -79,6 +79,17 @@ def test_values_committed_by_transactions_are_read_behind_their_markers(broker: 
     assert read(broker) == [StateRecord(b"progress", b"2")]
 
 
+def test_who_reads_marks_the_end_first_and_shows_the_mark_to_nobody(broker: EmbeddedBroker) -> None:
+    """A broker that was just started may say that a partition ends at 0: its word is not asked for."""
+    send(broker, [(b"progress", b"1")])
+    assert read(broker) == read(broker) == [StateRecord(b"progress", b"1")]
+    consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "all"})
+    consumer.assign([TopicPartition(TOPIC, 0, 0)])
+    keys = [message.key() for message in consumer.consume(3, 10.0)]
+    consumer.close()
+    assert keys == [b"progress", END_KEY, END_KEY]
+
+
 def test_more_records_than_one_answer_holds(broker: EmbeddedBroker) -> None:
     """All are read, large ones as well."""
     chunk = b"x" * 900_000
@@ -109,6 +120,6 @@ def test_no_broker_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_end_that_is_not_reached_in_time_is_said_in_a_line(broker: EmbeddedBroker) -> None:
     """Going on without what may still be committed would be another state."""
     send(broker, [(b"progress", b"1")])
-    expected = r"^cannot read state\[0\] to its end, 1, in time: a writer may hold a transaction open$"
+    expected = r"^cannot read state\[0\] to its end, 2, in time: a writer may hold a transaction open$"
     with pytest.raises(BrokerUnreachable, match=expected):
         read_last_values(broker.bootstrap, TOPIC, 0, timeout_s=0.0)
