@@ -14,8 +14,8 @@ from storm.verdict import Counts
 __all__ = ["Report", "mutants_table", "quantile", "table"]
 
 _USUAL_CODES = {-15, -9, 0, 3, 4, 75}
-"""Ended before it could listen to SIGTERM; killed; ended in order; no broker; an input trimmed under its reader
-(what else ends with 4 ends the next start too, and stands still); a transaction that failed."""
+"""Ended before it could listen to SIGTERM; killed; ended in order; no broker; an input trimmed under its
+reader (what else ends with 4 ends the next start too, and stands still); a transaction that failed."""
 
 _READ_AGAIN = re.compile(r"state restored .* read_again=(\d+)")
 
