@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka.partitioner import murmur2
-
 from pg_streaming_machine_learning.demo.revisions import Revision
 from pg_streaming_machine_learning.records.feature import STATISTICS
 from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetric, TraceUnit
 from pg_streaming_machine_learning.records.update import Metric
 from pg_streaming_machine_learning.wire.codec import AvroEncoder
 from pg_streaming_machine_learning.wire.feature import FeatureKey, LabeledFeature
+from pg_streaming_machine_learning.wire.partition import partition_of
 from pg_streaming_machine_learning.wire.windowed_key import encode_windowed_key
 
 __all__ = ["EncodedWindow", "WindowEncoder"]
@@ -67,6 +66,6 @@ class WindowEncoder:
                 unit=TraceUnit(metric.unit),
             )
             inner = self._keys.encode(key)
-            known = inner, (murmur2(inner) & 0x7FFFFFFF) % self._partitions
+            known = inner, partition_of(inner, self._partitions)
             self._known[host, metric] = known
         return known

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
-from pg_streaming_machine_learning.outputs.partition import partition_of
 from pg_streaming_machine_learning.records.output import Output
 from pg_streaming_machine_learning.records.prediction import Concluded, Effect, Measured, Sample
 from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetric, TraceUnit
 from pg_streaming_machine_learning.records.update import Metric
 from pg_streaming_machine_learning.wire.codec import AvroEncoder
 from pg_streaming_machine_learning.wire.feature import Feature, FeatureKey, LabeledFeature
+from pg_streaming_machine_learning.wire.partition import partition_of
 from pg_streaming_machine_learning.wire.system_trace import SystemTrace
 from pg_streaming_machine_learning.wire.target import encode_target
 from pg_streaming_machine_learning.wire.windowed_key import encode_windowed_key

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 
 from pg_streaming_machine_learning.sources.features import FeaturesSource
 from pg_streaming_machine_learning.sources.labeled_data import LabeledDataSource
@@ -48,8 +48,6 @@ class SourceOptions:
         What is read of the states of Nagios' services.
     zipkin : ZipkinOptions
         Which spans count, and for whom.
-    is_joined : bool
-        Whether features and targets are read side by side, as the JVM job that labels does.
     """
 
     registry: WriterSchemas
@@ -58,23 +56,22 @@ class SourceOptions:
     telegraf_precision: str = "ns"
     nagios: Mapping[str, NagiosRule] = field(default_factory=_built_in_services)
     zipkin: ZipkinOptions = field(default_factory=ZipkinOptions)
-    is_joined: bool = False
 
 
-SOURCES: Mapping[str, Callable[[SourceOptions], Source]] = {
-    LabeledDataSource.name: lambda options: LabeledDataSource(options.registry, options.limits),
-    FeaturesSource.name: lambda options: FeaturesSource(
-        options.registry, options.limits, is_joined=options.is_joined
+SOURCES: Mapping[str, Callable[[SourceOptions, Collection[str]], Source]] = {
+    LabeledDataSource.name: lambda options, _: LabeledDataSource(options.registry, options.limits),
+    FeaturesSource.name: lambda options, names: FeaturesSource(
+        options.registry, options.limits, is_joined=TargetsSource.name in names
     ),
-    TargetsSource.name: lambda options: TargetsSource(options.limits),
-    SystemTracesSource.name: lambda options: SystemTracesSource(options.registry, options.limits),
-    TelegrafSource.name: lambda options: TelegrafSource(
+    TargetsSource.name: lambda options, _: TargetsSource(options.limits),
+    SystemTracesSource.name: lambda options, _: SystemTracesSource(options.registry, options.limits),
+    TelegrafSource.name: lambda options, _: TelegrafSource(
         options.limits, options.telegraf, options.telegraf_precision
     ),
-    NagiosSource.name: lambda options: NagiosSource(options.limits, options.nagios),
-    ZipkinSource.name: lambda options: ZipkinSource(options.limits, options.zipkin),
+    NagiosSource.name: lambda options, _: NagiosSource(options.limits, options.nagios),
+    ZipkinSource.name: lambda options, _: ZipkinSource(options.limits, options.zipkin),
 }
-"""The sources by name."""
+"""The sources by name: made with options, and the names of all sources that are read."""
 
 
 def create_sources(topics: Mapping[str, str], options: SourceOptions) -> dict[str, Source]:
@@ -87,6 +84,4 @@ def create_sources(topics: Mapping[str, str], options: SourceOptions) -> dict[st
     options : SourceOptions
         What they are made with.
     """
-    is_joined = {FeaturesSource.name, TargetsSource.name} <= topics.keys()
-    options = replace(options, is_joined=is_joined)
-    return {topic: SOURCES[name](options) for name, topic in topics.items()}
+    return {topic: SOURCES[name](options, topics) for name, topic in topics.items()}

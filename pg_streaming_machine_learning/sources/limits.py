@@ -63,6 +63,11 @@ class Limits:
             )
         return record.value
 
+    def _last_ms(self, timestamp_ms: int) -> int:
+        """Return the last time that is not too far ahead of a record's timestamp."""
+        last_ms = _LAST_END_MS - self.size_ms
+        return min(last_ms, timestamp_ms + self.max_ahead_ms) if timestamp_ms > 0 else last_ms
+
     def check_time(self, at_ms: int, timestamp_ms: int) -> None:
         """Refuse a time before the epoch, after the year 9999, or too far ahead.
 
@@ -78,9 +83,7 @@ class Limits:
         RefusedRecord
             `Reason.BAD_TIME`.
         """
-        last_ms = _LAST_END_MS - self.size_ms
-        if timestamp_ms > 0:
-            last_ms = min(last_ms, timestamp_ms + self.max_ahead_ms)
+        last_ms = self._last_ms(timestamp_ms)
         if at_ms < 0:
             raise RefusedRecord(Reason.BAD_TIME, f"time is {at_ms} ms, before the epoch")
         if at_ms > last_ms:
@@ -110,7 +113,7 @@ class Limits:
 
         Notes
         -----
-        The JVM job that labels joins features and targets whose windows start this near to each other.
+        The JVM job that labels has the same tolerance between the timestamps of records (docs/topics.md).
         """
         if start_ms >= 0:
             nearest_ms = nearest_start(start_ms, self.hop_ms)
@@ -146,9 +149,7 @@ class Limits:
                 Reason.BAD_WINDOW,
                 f"window starts at {start_ms} ms, expected a multiple of WINDOW_HOP_S, {self.hop_ms} ms",
             )
-        last_ms = _LAST_END_MS - self.size_ms
-        if timestamp_ms > 0:
-            last_ms = min(last_ms, timestamp_ms + self.max_ahead_ms)
+        last_ms = self._last_ms(timestamp_ms)
         if start_ms > last_ms:
             raise RefusedRecord(
                 Reason.BAD_WINDOW,

@@ -22,7 +22,7 @@ class TargetsSource:
     ----------
     limits : Limits
         Of records, and where their windows may lie: one that is at most a quarter of a hop off the grid is
-        moved to it, as the JVM job joins it to features.
+        moved to it (`Limits.nearest_start`).
     """
 
     name = "targets"

@@ -8,6 +8,7 @@ from pg_streaming_machine_learning.errors import Reason, RefusedRecord
 from pg_streaming_machine_learning.records.feature import STATISTICS
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import SourcePlace, WindowUpdate
+from pg_streaming_machine_learning.sources.host_name import LONGEST_HOST
 from pg_streaming_machine_learning.sources.limits import Limits
 from pg_streaming_machine_learning.wire.codec import AvroDecoder, WriterSchemas
 from pg_streaming_machine_learning.wire.feature import FeatureKey
@@ -17,8 +18,6 @@ __all__ = ["WindowedKeys", "finite", "update_of", "written_at_s"]
 
 _MOST_KEYS = 10_000
 """Decoded keys remembered at most."""
-
-_LONGEST_HOST = 1024
 
 
 class WindowedKeys:
@@ -66,10 +65,10 @@ class WindowedKeys:
         except RefusedRecord as refused:
             reason = Reason.BAD_KEY if refused.reason is Reason.BAD_AVRO else refused.reason
             raise RefusedRecord(reason, f"key: {refused.detail}") from refused
-        if not 1 <= len(key.hostname) <= _LONGEST_HOST:
+        if not 1 <= len(key.hostname) <= LONGEST_HOST:
             raise RefusedRecord(
                 Reason.BAD_HOST,
-                f"hostname has {len(key.hostname)} characters, expected 1 to {_LONGEST_HOST}",
+                f"hostname has {len(key.hostname)} characters, expected 1 to {LONGEST_HOST}",
             )
         if len(self._known) >= _MOST_KEYS:
             self._known.clear()

@@ -184,11 +184,12 @@ class KafkaOwners:
         known = await self._progress({self._progress_partition(place) for place in places})
         await self._look_for({router_key(*place) for place in places} - known.keys())
         begins = await self._offsets.beginnings(places)
-        ends = await self._ends({place: _reached(place, known.get(router_key(*place))) for place in places})
+        progress = {
+            place: _router_progress(place, known.get(router_key(*place)), begins[place]) for place in places
+        }
+        ends = await self._ends({place: each.offset for place, each in progress.items()})
         return {
-            place: self._router(
-                place, opened[place], known.get(router_key(*place)), begins[place], ends[place]
-            )
+            place: self._router(place, opened[place], progress[place], begins[place], ends[place])
             for place in places
         }
 
@@ -247,11 +248,15 @@ class KafkaOwners:
         return (place[1] + sum(place[0].encode())) % self.progress_partitions
 
     def _router(
-        self, place: TopicPlace, transactions: Transactions, known: bytes | None, begin: int, end: int
+        self,
+        place: TopicPlace,
+        transactions: Transactions,
+        progress: RouterProgress,
+        begin: int,
+        end: int,
     ) -> RoutedPartition:
         """Return the router of an input partition, given its last progress and what Kafka has of it."""
         settings = self._settings
-        progress = RouterProgress(begin, None) if known is None else _router_progress(place, known)
         position = progress.offset
         if position > end:
             return TrimmedError.replaced(place, position, end)
@@ -306,11 +311,10 @@ class KafkaOwners:
         return None
 
 
-def _reached(place: TopicPlace, known: bytes | None) -> int:
-    return 0 if known is None else _router_progress(place, known).offset
-
-
-def _router_progress(place: TopicPlace, known: bytes) -> RouterProgress:
+def _router_progress(place: TopicPlace, known: bytes | None, begin: int) -> RouterProgress:
+    """Return the progress that was found, the first record's offset if there is none."""
+    if known is None:
+        return RouterProgress(begin, None)
     try:
         return RouterProgress.from_bytes(known)
     except SnapshotError as error:

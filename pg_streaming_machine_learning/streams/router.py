@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka.partitioner import murmur2
-
 from pg_streaming_machine_learning.errors import RefusedRecord, RegistryUnavailable
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import InputPartition, ProgressMark, Update
@@ -26,6 +24,7 @@ from pg_streaming_machine_learning.streams.transactions import Outgoing, Transac
 from pg_streaming_machine_learning.windows.event_time import event_ms
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 from pg_streaming_machine_learning.wire.log import encode_mark, encode_update, log_key
+from pg_streaming_machine_learning.wire.partition import partition_of
 
 __all__ = ["Router", "RouterOutlet", "log_partition"]
 
@@ -45,7 +44,7 @@ def log_partition(host: str, partitions: int) -> int:
     >>> log_partition("abc", 1), log_partition("abc", 12), log_partition("foobar", 12)
     (0, 3, 6)
     """
-    return int(murmur2(host.encode()) & 0x7FFFFFFF) % partitions
+    return partition_of(host.encode(), partitions)
 
 
 @dataclass(frozen=True)

@@ -28,4 +28,4 @@ def event_ms(update: Update, windows: HoppingWindows) -> int:
         newest_ms = max(duration.start_ms for duration in update.durations)
     else:
         return update.window_start_ms
-    return newest_ms // windows.hop_ms * windows.hop_ms
+    return windows.last_start(newest_ms)

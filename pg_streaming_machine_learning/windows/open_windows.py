@@ -214,7 +214,7 @@ class OpenWindows:
     def _open(self, host: str, timestamp_ms: int, first_open_ms: int) -> None:
         """See that all windows of a host that hold a timestamp are open, but for those closed already."""
         hop_ms = self._grid.hop_ms
-        last_ms = timestamp_ms - timestamp_ms % hop_ms
+        last_ms = self._grid.last_start(timestamp_ms)
         first_ms = max(first_open_ms, self._grid.first_start_after(timestamp_ms - self._grid.size_ms))
         run = self._runs.get(host)
         if run is not None and run[0] <= first_ms and last_ms <= run[1]:

@@ -60,7 +60,7 @@ def test_the_sources_are_made_by_name(sources: dict[str, Source]) -> None:
 def test_beside_targets_windows_a_quarter_of_a_hop_off_the_grid_are_moved_to_it(
     sources: dict[str, Source], joined: dict[str, Source], off_ms: int, is_near: bool
 ) -> None:
-    """As the JVM job joins them; without targets they are refused, as labeled data are."""
+    """They are meant for the same window; without targets they are refused, as labeled data are."""
     off = replace(RECORD, topic="plain", **started(START_MS + off_ms))
     off = replace(off, value=AvroEncoder(Feature, 3).encode(Feature(*map(float, range(11)))))
     with pytest.raises(RefusedRecord, match="expected a multiple of WINDOW_HOP_S"):

@@ -7,7 +7,7 @@ from aiokafka.partitioner import DefaultPartitioner, murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pg_streaming_machine_learning.outputs.partition import partition_of
+from pg_streaming_machine_learning.wire.partition import partition_of
 
 HASHES = {
     b"21": -973932308,
