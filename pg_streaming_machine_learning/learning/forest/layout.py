@@ -1,0 +1,107 @@
+"""Where a tree's numbers are: the arrays of one tree, their types and shapes, and how they grow.
+
+Everything a compiled function touches lies in such arrays. Two trees stand ready for each member of the
+forest: the one that votes and the one that may be learned in the background.
+
+::
+
+    nodes   FEATURE  int32 (nodes,)            -1: a leaf; else twice the column, plus 1 if missing goes right
+            CHILD    int32 (nodes,)            left child, the right one follows it; of a leaf: its number
+            BOUND    float32 (nodes,)          at most goes left; of a nominal feature: number of its set
+            COUNTS   float32 (nodes, classes)  weight that passed, plus what a split expected to come
+    leaves  PLACE    int32 (leaves, 2)         node; 1 if it watches its features
+            SCORES   float64 (leaves, 3)       weight at the last attempt to split; weights that the majority
+                                               class, and naive Bayes, had right
+            SUBSPACE int32 (leaves, subspace)  columns it may split on
+            TABLE    int32 (leaves, classes)   block of each class met, -1 for none
+    blocks  POOL     float32 (blocks, 5 x subspace)  weight, mean, sum of squared deviations, least, greatest
+            CODES    float32 (blocks, codes)   weight of each value of the nominal features
+            FREE     int32 (blocks,)           stack of blocks given back
+    sets    SETS     int64 (sets, 2 x words)   bits of the nominal values that go left; of those known at the split
+    META    int64 (8,)                         how many nodes, leaves, blocks, free blocks and sets there are; state
+                                               of the random generator; leaves that do not watch; next check of these
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ARRAYS", "Capacity", "Shape"]
+
+META, FEATURE, CHILD, BOUND, COUNTS, PLACE, SCORES, SUBSPACE, TABLE, POOL, CODES, FREE, SETS = range(13)
+ARRAYS = 13
+
+NODES, LEAVES, BLOCKS, FREED, SETS_USED, RNG, RESTING, CHECK = range(8)
+META_SIZE = 8
+"""Places in META."""
+
+STATISTICS = 7
+
+POINTS = 16
+SHARES = 11
+
+"""Of a block: weight, mean, sum of squared deviations, least, greatest."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What all trees of a forest have in common.
+
+    Parameters
+    ----------
+    classes : int
+        Room for so many.
+    subspace : int
+        Features a leaf watches.
+    codes : int
+        Room for the values of all nominal features together.
+    words : int
+        64-bit words of a set of nominal values.
+    """
+
+    classes: int
+    subspace: int
+    codes: int
+    words: int
+
+    @property
+    def node_bytes(self) -> int:
+        """Bytes of a node, with its half of a leaf."""
+        leaf = 8 + 24 + 4 * self.subspace + 4 * self.classes
+        return 12 + 4 * self.classes + (leaf + 1) // 2
+
+    @property
+    def block_bytes(self) -> int:
+        """Bytes of a block."""
+        return 4 * STATISTICS * self.subspace + 4 * self.codes + 4
+
+    @property
+    def set_bytes(self) -> int:
+        """Bytes of a set of nominal values."""
+        return 16 * self.words
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How much room a tree has.
+
+    Parameters
+    ----------
+    nodes, blocks, sets : int
+        So many. There is room for half as many leaves as nodes, and one.
+    """
+
+    nodes: int
+    blocks: int
+    sets: int
+
+    @property
+    def leaves(self) -> int:
+        """Room for leaves: a tree in which every split has two children has one leaf more than splits."""
+        return self.nodes // 2 + 1
+
+    def bytes(self, shape: Shape) -> int:
+        """Return how many bytes the arrays of such a tree take."""
+        leaf = 8 + 24 + 4 * shape.subspace + 4 * shape.classes
+        nodes = self.nodes * (12 + 4 * shape.classes) + self.leaves * leaf
+        return 64 + nodes + self.blocks * shape.block_bytes + self.sets * shape.set_bytes
