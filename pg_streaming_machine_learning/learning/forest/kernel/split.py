@@ -7,9 +7,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from pg_streaming_machine_learning.learning.forest.arithmetic import log2, normal_cdf, xlog2x
+from pg_streaming_machine_learning.learning.forest.kernel.arithmetic import log2, normal_cdf, xlog2x
 from pg_streaming_machine_learning.learning.forest.layout import LEAVES, NODES, POINTS, SETS_USED, SHARES
-from pg_streaming_machine_learning.learning.forest.memory import (
+from pg_streaming_machine_learning.learning.forest.kernel.memory import (
     border_of,
     bounds_of,
     cells_of,
@@ -32,7 +32,7 @@ from pg_streaming_machine_learning.learning.forest.memory import (
     subspace_of,
     table_of,
 )
-from pg_streaming_machine_learning.learning.forest.tree import draw_subspace, free_blocks
+from pg_streaming_machine_learning.learning.forest.kernel.tree import draw_subspace, free_blocks
 
 __all__ = ["POINTS", "SHARES", "try_to_split"]
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from pg_streaming_machine_learning.learning.forest.arithmetic import log2
+from pg_streaming_machine_learning.learning.forest.kernel.arithmetic import log2
 
 __all__ = ["ADWIN_SIZE", "adwin_add"]
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from pg_streaming_machine_learning.learning.forest.arithmetic import exp, log2
-from pg_streaming_machine_learning.learning.forest.memory import (
+from pg_streaming_machine_learning.learning.forest.kernel.arithmetic import exp, log2
+from pg_streaming_machine_learning.learning.forest.kernel.memory import (
     codes_of,
     counts_of,
     logs_of,
@@ -22,7 +22,7 @@ from pg_streaming_machine_learning.learning.forest.memory import (
     terms_of,
     values_of,
 )
-from pg_streaming_machine_learning.learning.forest.tree import take_block
+from pg_streaming_machine_learning.learning.forest.kernel.tree import take_block
 
 __all__ = ["ADAPTIVE", "BAYES", "MAJORITY", "add", "begin_block", "refresh", "say"]
 

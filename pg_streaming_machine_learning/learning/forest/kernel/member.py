@@ -7,10 +7,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from pg_streaming_machine_learning.learning.forest.adwin import ADWIN_SIZE, adwin_add
-from pg_streaming_machine_learning.learning.forest.layout import CHECK, FREED, RESTING
-from pg_streaming_machine_learning.learning.forest.leaf import add, gather, say
-from pg_streaming_machine_learning.learning.forest.memory import (
+from pg_streaming_machine_learning.learning.forest.kernel.adwin import ADWIN_SIZE, adwin_add
+from pg_streaming_machine_learning.learning.forest.layout import CHECK, FREED, LEAVES, RESTING
+from pg_streaming_machine_learning.learning.forest.kernel.leaf import add, gather, say
+from pg_streaming_machine_learning.learning.forest.kernel.memory import (
     child_of,
     codes_of,
     counts_of,
@@ -28,9 +28,9 @@ from pg_streaming_machine_learning.learning.forest.memory import (
     subspace_of,
     table_of,
 )
-from pg_streaming_machine_learning.learning.forest.randomness import next_random
-from pg_streaming_machine_learning.learning.forest.split import try_to_split
-from pg_streaming_machine_learning.learning.forest.tree import find, free_blocks, goes_right, has_room, reset
+from pg_streaming_machine_learning.learning.forest.kernel.randomness import next_random
+from pg_streaming_machine_learning.learning.forest.kernel.split import try_to_split
+from pg_streaming_machine_learning.learning.forest.kernel.tree import find, free_blocks, goes_right, has_room, reset
 
 __all__ = ["DRIFT", "EVENT_SIZE", "WARNING", "run"]
 
@@ -100,7 +100,7 @@ def _rest(tree, plan, leaf):
 def _make_room(tree, plan, leaf):
     """Free blocks of a less promising leaf; if there is none, let this leaf rest. Return whether it may watch."""
     meta = meta_of(tree, plan)
-    other, least = _least_promising(tree, plan, meta[1])
+    other, least = _least_promising(tree, plan, meta[LEAVES])
     if other >= 0 and other != leaf and least < _promise(tree, plan, leaf):
         _rest(tree, plan, other)
         return True
@@ -115,7 +115,7 @@ def _wake(tree, plan):
     counts = counts_of(tree, plan)
     place = place_of(tree, plan)
     scores = scores_of(tree, plan)
-    n_leaves = meta[1]
+    n_leaves = meta[LEAVES]
     found = np.int64(-1)
     most = 0.0
     for leaf in range(n_leaves):
@@ -160,7 +160,7 @@ def _learn(tree, plan, leaf, row, y, w, majority, bayes, importance, scratch):
         scores[leaf, 1] += w
     if bayes == y:
         scores[leaf, 2] += w
-    if tree.is_full == 1 and meta[RESTING] > 0:
+    if meta[RESTING] > 0:
         meta[CHECK] += 1
         if meta[CHECK] >= CHECK_EVERY:
             meta[CHECK] = 0
@@ -408,3 +408,10 @@ def run(
             plans[0], trees[m], states[m], tallies[m], detectors[m], events[m], importances[m], done[m], rows,
             labels, weights, votes[m], trusts[m], explain, reasons[at], bases[at], scratches[0],
         )  # fmt: skip
+
+
+@njit(cache=True, error_model="numpy")
+def begin(plans, trees, states, scratches):
+    """Begin the first tree of every member."""
+    for m in range(states.shape[0]):
+        _begin_tree(trees[m, 0], plans[0], states[m], scratches[0])

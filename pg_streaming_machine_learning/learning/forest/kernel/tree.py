@@ -16,7 +16,7 @@ from pg_streaming_machine_learning.learning.forest.layout import (
     RNG,
     SETS_USED,
 )
-from pg_streaming_machine_learning.learning.forest.memory import (
+from pg_streaming_machine_learning.learning.forest.kernel.memory import (
     border_of,
     child_of,
     counts_of,
@@ -31,7 +31,7 @@ from pg_streaming_machine_learning.learning.forest.memory import (
     subspace_of,
     table_of,
 )
-from pg_streaming_machine_learning.learning.forest.randomness import below, next_random
+from pg_streaming_machine_learning.learning.forest.kernel.randomness import below, next_random
 
 __all__ = ["draw_subspace", "find", "free_blocks", "goes_right", "has_room", "reset", "take_block"]
 
@@ -151,13 +151,10 @@ def take_block(tree, plan):
 
 @njit
 def has_room(tree, plan):
-    """Whether one more sample can be learned, whatever it leads to, or there will never be more room."""
+    """Whether one more sample can be learned, whatever it leads to; at its limits a tree needs no more room."""
     meta = meta_of(tree, plan)
-    if tree.is_full == 1:
-        return True
-    meta = meta
     return (
-        meta[NODES] + 2 <= tree.node_cap
-        and (meta[FREED] > 0 or meta[BLOCKS] < tree.block_cap)
-        and meta[SETS_USED] < tree.set_cap
+        (meta[NODES] + 2 <= tree.node_cap or tree.node_cap >= plan.node_limit)
+        and (meta[FREED] > 0 or meta[BLOCKS] < tree.block_cap or tree.block_cap >= plan.block_limit)
+        and (meta[SETS_USED] < tree.set_cap or tree.set_cap >= plan.set_limit)
     )
