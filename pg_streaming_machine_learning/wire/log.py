@@ -30,6 +30,8 @@ from pg_streaming_machine_learning.records.update import (
     Update,
     WindowUpdate,
 )
+from pg_streaming_machine_learning.wire.window_update import read_window_update, window_update_bytes
+from pg_streaming_machine_learning.wire.zigzag import IRREGULAR
 
 __all__ = ["FORMAT_VERSION", "decode", "encode_mark", "encode_update", "log_key"]
 
@@ -50,6 +52,9 @@ DURATIONS_UPDATE = 4
 
 LABEL_UPDATE = 5
 """Byte 1 of a label."""
+
+_HEAD_BYTES = 2
+_WINDOW_UPDATE_HEAD = bytes((FORMAT_VERSION, WINDOW_UPDATE))
 
 _METRICS = tuple(metric.value for metric in TraceMetric)
 _MEASURES = tuple(measure.value for measure in TraceMeasure)
@@ -120,6 +125,16 @@ _MARK = _record(
 
 def encode_update(update: Update) -> bytes:
     """Return the value of an update."""
+    if isinstance(update, WindowUpdate):
+        try:
+            return _WINDOW_UPDATE_HEAD + window_update_bytes(update)
+        except IRREGULAR:
+            return _encode_update(update)
+    return _encode_update(update)
+
+
+def _encode_update(update: Update) -> bytes:
+    """Return the value of an update of any kind."""
     place = update.place
     fields: dict[str, Any] = {
         "topic": place.topic,
@@ -170,7 +185,17 @@ def decode(value: bytes) -> LogRecord:
     LogFormatError
         If the bytes are damaged, or were written by a newer release.
     """
-    if len(value) < 2 or value[0] != FORMAT_VERSION:
+    if value.startswith(_WINDOW_UPDATE_HEAD):
+        try:
+            return read_window_update(value, _HEAD_BYTES)
+        except IRREGULAR:
+            return _decode_any(value)
+    return _decode_any(value)
+
+
+def _decode_any(value: bytes) -> LogRecord:
+    """Return the record of any kind, or say what is wrong with it."""
+    if len(value) < _HEAD_BYTES or value[0] != FORMAT_VERSION:
         raise LogFormatError(
             f"record of the log begins with {value[:2].hex(' ') or 'nothing'}, expected format version "
             f"{FORMAT_VERSION:02x}: it is damaged or was written by a newer release"
@@ -194,7 +219,7 @@ def _encode(kind: int, schema: Any, fields: dict[str, Any]) -> bytes:
 
 def _decode(schema: Any, value: bytes) -> dict[str, Any]:
     body = BytesIO(value)
-    body.seek(2)
+    body.seek(_HEAD_BYTES)
     try:
         found: Any = fastavro.schemaless_reader(body, schema, None)
     except Exception as error:  # whatever it is, the engine must not go on
