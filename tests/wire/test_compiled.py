@@ -101,6 +101,7 @@ def writer_schemas(draw: st.DrawFn, model: Any) -> Any:
         kind = field["type"]
         if isinstance(kind, dict) and draw(st.booleans()):
             kind["symbols"] = draw(st.permutations([*kind["symbols"], "NEW"]))
+            kind["name"] = draw(st.sampled_from([kind["name"]] * 3 + [f"Other{field['name']}"]))
         elif kind == "double" and draw(st.integers(0, 9)) == 0:
             field["type"] = draw(st.sampled_from(["float", "int", "long", {"type": "double"}, "string"]))
         elif isinstance(kind, str) and draw(st.integers(0, 9)) == 0:
@@ -188,6 +189,37 @@ def test_any_body_of_our_own_schemas_is_what_it_is_to_fastavro(data: st.DataObje
     assert again == expected
 
 
+FLOATS = fastavro.parse_schema(
+    {**schema_of(Feature), "fields": [{"name": name, "type": "float"} for name in names(schema_of(Feature))]}
+)
+KEYS, TRACES = fastavro.parse_schema(schema_of(FeatureKey)), fastavro.parse_schema(schema_of(SystemTrace))
+LABELED = fastavro.parse_schema(schema_of(LabeledFeature))
+
+
+@pytest.mark.parametrize(
+    ("model", "writer", "body"),
+    [
+        (Feature, FLOATS, bytes.fromhex("01 00 a0 7f") + bytes(40)),  # a signaling NaN
+        (Feature, FLOATS, bytes.fromhex("01 00 c0 7f") + bytes(40)),  # a quiet one with a payload
+        (LabeledFeature, LABELED, bytes(88) + b"\xfe\xff\xff\xff\x0f"),  # the greatest int
+        (LabeledFeature, LABELED, bytes(88) + b"\x80\x80\x80\x80\x10"),  # one more
+        (LabeledFeature, LABELED, bytes(88) + b"\x82\x00"),  # longer than need be
+        (SystemTrace, TRACES, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" + b"\x00" * 5),  # the least long
+        (SystemTrace, TRACES, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x03" + b"\x00" * 5),  # 65 bits
+        (SystemTrace, TRACES, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" + b"\x00" * 5),  # a group more
+        (FeatureKey, KEYS, b"\x02\xff\x00\x00\x10"),  # not UTF-8
+        (FeatureKey, KEYS, b"\x01web\x00\x00\x10"),  # a length of -1
+        (FeatureKey, KEYS, b"\x06web\x80\x00\x00\x10"),  # a symbol's place longer than need be
+        (FeatureKey, KEYS, b"\x0aweb"),  # a text that ends behind the body
+    ],
+)
+def test_what_is_rare_is_what_it_is_to_fastavro(model: Any, writer: Any, body: bytes) -> None:
+    first, again, expected = outcomes(model, writer, body)
+
+    assert first == expected
+    assert again == expected
+
+
 @pytest.mark.parametrize(
     ("name", "is_compiled"),
     [
@@ -216,12 +248,12 @@ def test_which_schemas_of_writers_are_compiled(writers: Path, name: str, is_comp
 @pytest.mark.parametrize("model", MODELS)
 def test_what_we_write_is_read_without_fastavro(model: Any) -> None:
     """Our own schemas, whose enums are defined once and named after that."""
-    schema = fastavro.parse_schema(schema_of(model))
+    schema: Any = fastavro.parse_schema(schema_of(model))
     read = compile_reader(schema, schema, ENUMS)
     body = BytesIO()
     kinds: dict[str, Any] = {field["name"]: field["type"] for field in schema["fields"]}
-    record = {
-        name: kind["symbols"][1] if isinstance(kind, dict) else {"string": "web"}.get(kind, 1)
+    record: dict[str, Any] = {
+        name: kind["symbols"][1] if isinstance(kind, dict) else "web" if kind == "string" else 1
         for name, kind in kinds.items()
     }
     fastavro.schemaless_writer(body, schema, record)
