@@ -21,6 +21,9 @@ _MOST_KEYS = 100_000
 """Decoded keys remembered at most: those of 10,000 hosts with ten metrics each."""
 
 
+_STATISTICS = len(STATISTICS)
+
+
 class WindowedFeatures:
     """Decodes records with a windowed `FeatureKey` and eleven statistics, with or without a label.
 
@@ -139,12 +142,11 @@ class _WindowedKeys:
 def _update(record: InputRecord, about: _About, fields: tuple[Any, ...]) -> WindowUpdate:
     """Return the one update of a record, with its place, of the fields of its value."""
     host, metric, start_ms = about
-    label = None
-    if len(fields) > len(STATISTICS):
-        *_, label = fields
+    statistics, label = fields, None
+    if len(fields) > _STATISTICS:
+        statistics, label = fields[:_STATISTICS], fields[_STATISTICS]
         if label not in (0, 1):
             raise RefusedRecord(Reason.BAD_LABEL, f"label is {label}, expected 0 or 1")
-    statistics = fields[: len(STATISTICS)]
     if math.inf in statistics or -math.inf in statistics:
         raise _not_finite(statistics)
     place = SourcePlace(record.topic, record.partition, record.offset)
