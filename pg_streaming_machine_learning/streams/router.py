@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from pg_streaming_machine_learning.errors import RefusedRecord, RegistryUnavailable
@@ -19,43 +18,22 @@ from pg_streaming_machine_learning.streams.batch import Batch, FetchedRecord, To
 from pg_streaming_machine_learning.streams.breath import Breath
 from pg_streaming_machine_learning.streams.dead_letters import DeadLetters
 from pg_streaming_machine_learning.streams.gate import CommitGate
+from pg_streaming_machine_learning.streams.host_place import host_place
 from pg_streaming_machine_learning.streams.marks import MarkSchedule, Progress
 from pg_streaming_machine_learning.streams.positions import Positions
 from pg_streaming_machine_learning.streams.transactions import Outgoing, Transactions
 from pg_streaming_machine_learning.windows.event_time import event_ms
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 from pg_streaming_machine_learning.wire.log import encode_mark, encode_update
-from pg_streaming_machine_learning.wire.partition import partition_of
 
-__all__ = ["Router", "RouterOutlet", "log_partition"]
+__all__ = ["Router", "RouterOutlet"]
 
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 10.0
 
-_MOST_HOSTS = 50_000
-"""Hosts remembered at most, with their keys and partitions."""
-
 Pause = Callable[[float], Awaitable[Any]]
-
-
-def log_partition(host: str, partitions: int) -> int:
-    """Return the partition of the log that a host belongs to, as Kafka's own clients choose it.
-
-    Examples
-    --------
-    >>> log_partition("abc", 1), log_partition("abc", 12), log_partition("foobar", 12)
-    (0, 3, 6)
-    """
-    return _keyed(host, partitions)[1]
-
-
-@lru_cache(_MOST_HOSTS)
-def _keyed(host: str, partitions: int) -> tuple[bytes, int]:
-    """Return the key of a host's records, and their partition."""
-    key = host.encode()
-    return key, partition_of(key, partitions)
 
 
 @dataclass(frozen=True)
@@ -234,7 +212,7 @@ class Router:
         return True
 
     def _outgoing(self, update: Update) -> Outgoing:
-        key, partition = _keyed(update.host, self._outlet.log_partitions)
+        key, partition = host_place(update.host, self._outlet.log_partitions)
         return Outgoing(self._outlet.log_topic, partition, key, encode_update(update))
 
     def _progress(self, progress: RouterProgress) -> Outgoing:

@@ -1,7 +1,7 @@
 """A window update of the log, by hand: the record that the log has most of.
 
-Its bytes are those that fastavro writes by the schema in `wire.log`, which remains what they are; a hand
-knows the fields, and keeps what is the same in record after record.
+Its bytes are those that fastavro writes by the schema in `wire.log_schemas`, which remains what they are; a
+hand knows the fields, and keeps what is the same in record after record.
 """
 
 from __future__ import annotations
