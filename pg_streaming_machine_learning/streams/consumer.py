@@ -19,6 +19,7 @@ from mode import get_logger
 
 from pg_streaming_machine_learning.streams.batch import Batch, TopicPlace
 from pg_streaming_machine_learning.streams.ending import end_process
+from pg_streaming_machine_learning.streams.fetched import hand_on_as_parsed
 from pg_streaming_machine_learning.streams.header_names import bear_any_header_name
 from pg_streaming_machine_learning.streams.leadership import Leadership
 from pg_streaming_machine_learning.streams.membership import Membership
@@ -61,6 +62,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         """Read committed records only: Faust does so under `exactly_once` alone."""
         bear_any_header_name()
+        hand_on_as_parsed()
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS

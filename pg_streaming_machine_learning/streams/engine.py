@@ -12,7 +12,8 @@ from pg_streaming_machine_learning.learning.models import model_version
 from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
 from pg_streaming_machine_learning.outputs.published import Publisher
 from pg_streaming_machine_learning.records.output import Output
-from pg_streaming_machine_learning.records.prediction import Concluded
+from pg_streaming_machine_learning.records.prediction import Concluded, Effect
+from pg_streaming_machine_learning.records.update import LogRecord
 from pg_streaming_machine_learning.state.layout import PROGRESS_KEY
 from pg_streaming_machine_learning.state.progress import EngineProgress
 from pg_streaming_machine_learning.state.recovery import Recovered
@@ -155,9 +156,14 @@ class EngineHost:
         for fetched in new:
             if self._is_replaying and fetched.offset >= self._emitted_to:
                 await self._meet()
-            await self._read(fetched, outputs, breath)
-            if self.is_closed:
-                return
+            index = 0
+            for effect in self.engine.steps((self._record(fetched),)):
+                if effect is not None:
+                    index += self._put_out(effect, LogPlace(fetched.offset, index), outputs)
+                if breath.is_due:
+                    await breath.take()
+                    if self.is_closed:
+                        return
         if self._is_replaying and batch.end >= self._emitted_to:
             await self._meet()
         self._snapshots.schedule.worked(len(new), self._monotonic() - began_s)
@@ -169,25 +175,22 @@ class EngineHost:
         self._report_late()
         self._is_busy = False
 
-    async def _read(self, fetched: FetchedRecord, outputs: list[Outgoing], breath: Breath) -> None:
-        """Let the engine read one record, in steps."""
-        index = 0
+    def _record(self, fetched: FetchedRecord) -> LogRecord:
+        """Return the record of the log that was fetched."""
         try:
-            record = decode(fetched.value if fetched.value is not None else b"")
+            return decode(fetched.value if fetched.value is not None else b"")
         except LogFormatError as error:
             raise LogFormatError(f"{self._name}@{fetched.offset}: {error}") from error
-        for effect in self.engine.steps((record,)):
-            if effect is not None and not self._is_replaying:
-                # Without headers, as others write these topics.
-                outputs += [self._outgoing(each) for each in self._outlet.published.encode(effect)]
-            if isinstance(effect, Concluded) and effect.prediction is not None:
-                if not self._is_replaying:
-                    output = self._outlet.predictions.encode(effect.prediction)
-                    outputs.append(self._outgoing(output, LogPlace(fetched.offset, index)))
-                index += 1
-            await breath.take()
-            if self.is_closed:
-                return
+
+    def _put_out(self, effect: Effect, cause: LogPlace, outputs: list[Outgoing]) -> int:
+        """Add what an effect leads to, unless it was sent before; return how many predictions it has."""
+        prediction = effect.prediction if isinstance(effect, Concluded) else None
+        if not self._is_replaying:
+            # Without headers, as others write these topics.
+            outputs += [self._outgoing(each) for each in self._outlet.published.encode(effect)]
+            if prediction is not None:
+                outputs.append(self._outgoing(self._outlet.predictions.encode(prediction), cause))
+        return prediction is not None
 
     def _outgoing(self, output: Output, cause: LogPlace | None = None) -> Outgoing:
         partition = self._place[1] if output.partition is None else output.partition

@@ -192,8 +192,10 @@ class ReadingStore:
             Values in order of arrival, at least one each, shape (n_readings,), by metric and the topic
             that the last reading of the metric came from; ascending.
         """
-        found = {}
-        metrics = self._hosts.get(host, {})
+        found: dict[tuple[Metric, str], NDArray[np.float64]] = {}
+        metrics = self._hosts.get(host)
+        if metrics is None:
+            return found
         for metric in sorted(metrics):
             values = metrics[metric].between(window.start_ms, window.end_ms)
             if len(values):
