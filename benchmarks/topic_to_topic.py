@@ -2,9 +2,9 @@
 
 On a real Kafka where Java 17 and Maven are, else on the embedded broker. Windows are made up from a seed
 (`rig/synthetic.py`) and, but for latencies and the soak, lie in the topic before the clock starts. The clock
-of the worker, a process of its own with its ordinary settings, runs from its first record of the log to its
-last prediction. Beside it runs, in turns, a bare aiokafka loop that only decodes the same records with fastavro
-(`rig/bare.py`).
+of the worker, a process of its own with its ordinary settings, runs from when its first record of the log is
+made to when its last prediction is seen. Beside it runs, in turns, a bare aiokafka loop that only decodes the
+same records with fastavro (`rig/bare.py`).
 
     python benchmarks/topic_to_topic.py [--quick] [--seed N] [--only rate river hosts latency]
     python benchmarks/topic_to_topic.py --soak MINUTES [--seed N]
@@ -93,7 +93,7 @@ class Bench:
         total = hosts * hops
         bare_s = self.bare_seconds(scene, total)
         with started(scene), Watch(scene, ("LOG",)) as log:
-            first_s = next(log.arrivals())[0]
+            first_s = next(log.arrivals())[1].timestamp_ms / 1000
             with Watch(scene, ("PREDICTIONS",)) as predictions:
                 arrivals = predictions.arrivals()
                 for _ in range(total - 1):

@@ -21,7 +21,7 @@ FLAT = 0.05
 
 
 def soak(scene: Scene, hosts: int, seed: int, minutes: float) -> None:
-    """Send for some minutes, and print each minute how much memory the worker has and how far it is behind."""
+    """Send for some minutes; print each minute how much memory the worker has, and how far it is behind."""
     hops = max(2, int(minutes * 60 * PER_S / hosts))
     print(f"\n{PER_S:,} windows/s for {minutes:g} minutes, {hosts:,} hosts\n")
     print("| minute | resident MB | records of the input left | of the log left |")
