@@ -25,13 +25,12 @@ class Breath:
         self._clock = clock
         self._began_s = clock()
 
-    @property
     def is_due(self) -> bool:
-        """Whether others have waited for a time slice; to ask it is cheaper than to await `take`."""
+        """Say whether others waited for a time slice."""
         return self._clock() - self._began_s >= SLICE_S
 
     async def take(self) -> None:
         """Let others run if they waited for a time slice."""
-        if self.is_due:
+        if self.is_due():
             await asyncio.sleep(0)
             self._began_s = self._clock()

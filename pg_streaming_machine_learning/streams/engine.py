@@ -160,7 +160,7 @@ class EngineHost:
             for effect in self.engine.steps((self._record(fetched),)):
                 if effect is not None:
                     index += self._put_out(effect, LogPlace(fetched.offset, index), outputs)
-                if breath.is_due:
+                if breath.is_due():
                     await breath.take()
                     if self.is_closed:
                         return
