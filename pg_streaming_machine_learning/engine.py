@@ -216,9 +216,28 @@ class Engine:
             if isinstance(record, ProgressMark):
                 yield from self._advance(record)
             else:
-                self._take(record)
-                yield from self._windows.take_measured()
+                yield from self.take(record)
             yield None
+
+    def take(self, update: Update) -> Sequence[Measured]:
+        """Store an update, unless it came before or came too late; return the readings that are final by it.
+
+        This is what `steps` does with an update: nothing is predicted by one.
+
+        Raises
+        ------
+        WindowError
+            If it is of a window that is not on the grid.
+        """
+        self._updates += 1
+        if not self._places.is_new(update.place):
+            self._repeated += 1
+            return ()
+        late = self._windows.add(update, self._watermark.watermark_ms)
+        if late:
+            self._late += sum(each.count for each in late)
+            self._late_updates.extend(late)
+        return self._windows.take_measured()
 
     def take_late(self) -> list[Late]:
         """Return what came too late since the last call, the last 1000 at most; `counts` has them all."""
@@ -229,17 +248,6 @@ class Engine:
     def take_strangers(self) -> list[str]:
         """Return the hosts with durations and no metrics that were not returned before, sorted."""
         return self._strangers.take()
-
-    def _take(self, update: Update) -> None:
-        """Store an update, unless it came before or came too late."""
-        self._updates += 1
-        if not self._places.is_new(update.place):
-            self._repeated += 1
-            return
-        late = self._windows.add(update, self._watermark.watermark_ms)
-        if late:
-            self._late += sum(each.count for each in late)
-            self._late_updates.extend(late)
 
     def _advance(self, mark: ProgressMark) -> Iterator[Effect]:
         """Move the watermark, and close what it has passed, so many windows at once as the model takes."""

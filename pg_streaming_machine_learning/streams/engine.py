@@ -13,7 +13,7 @@ from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
 from pg_streaming_machine_learning.outputs.published import Publisher
 from pg_streaming_machine_learning.records.output import Output
 from pg_streaming_machine_learning.records.prediction import Concluded, Effect
-from pg_streaming_machine_learning.records.update import LogRecord
+from pg_streaming_machine_learning.records.update import LogRecord, ProgressMark
 from pg_streaming_machine_learning.state.layout import PROGRESS_KEY
 from pg_streaming_machine_learning.state.progress import EngineProgress
 from pg_streaming_machine_learning.state.recovery import Recovered
@@ -156,14 +156,16 @@ class EngineHost:
         for fetched in new:
             if self._is_replaying and fetched.offset >= self._emitted_to:
                 await self._meet()
-            index = 0
-            for effect in self.engine.steps((self._record(fetched),)):
-                if effect is not None:
-                    index += self._put_out(effect, LogPlace(fetched.offset, index), outputs)
-                if breath.is_due():
-                    await breath.take()
-                    if self.is_closed:
-                        return
+            record = self._record(fetched)
+            if isinstance(record, ProgressMark):
+                await self._advance(record, fetched.offset, outputs, breath)
+            else:
+                for final in self.engine.take(record):
+                    self._put_out(final, outputs)
+            if breath.is_due():
+                await breath.take()
+            if self.is_closed:
+                return
         if self._is_replaying and batch.end >= self._emitted_to:
             await self._meet()
         self._snapshots.schedule.worked(len(new), self._monotonic() - began_s)
@@ -182,15 +184,28 @@ class EngineHost:
         except LogFormatError as error:
             raise LogFormatError(f"{self._name}@{fetched.offset}: {error}") from error
 
-    def _put_out(self, effect: Effect, cause: LogPlace, outputs: list[Outgoing]) -> int:
-        """Add what an effect leads to, unless it was sent before; return how many predictions it has."""
-        prediction = effect.prediction if isinstance(effect, Concluded) else None
+    async def _advance(
+        self, mark: ProgressMark, offset: int, outputs: list[Outgoing], breath: Breath
+    ) -> None:
+        """Let the engine close what a mark lets it, in steps."""
+        index = 0
+        for effect in self.engine.steps((mark,)):
+            if effect is not None:
+                self._put_out(effect, outputs)
+            if isinstance(effect, Concluded) and effect.prediction is not None:
+                if not self._is_replaying:
+                    output = self._outlet.predictions.encode(effect.prediction)
+                    outputs.append(self._outgoing(output, LogPlace(offset, index)))
+                index += 1
+            if breath.is_due():
+                await breath.take()
+                if self.is_closed:
+                    return
+
+    def _put_out(self, effect: Effect, outputs: list[Outgoing]) -> None:
+        """Add what is published of an effect; without headers, as others write these topics."""
         if not self._is_replaying:
-            # Without headers, as others write these topics.
             outputs += [self._outgoing(each) for each in self._outlet.published.encode(effect)]
-            if prediction is not None:
-                outputs.append(self._outgoing(self._outlet.predictions.encode(prediction), cause))
-        return prediction is not None
 
     def _outgoing(self, output: Output, cause: LogPlace | None = None) -> Outgoing:
         partition = self._place[1] if output.partition is None else output.partition
