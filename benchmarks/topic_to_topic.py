@@ -104,9 +104,9 @@ class Bench:
     def bare_seconds(self, scene: Scene, windows: int) -> float:
         """Return the seconds of the bare loop."""
         command = [sys.executable, "-m", "benchmarks.rig.bare", scene.bootstrap, scene.topic("INPUT")]
-        records = str(windows * len(METRICS))
+        numbers = [str(scene.partitions("INPUT")), str(windows * len(METRICS))]
         done = subprocess.run(
-            [*command, records], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+            [*command, *numbers], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
         )
         if done.returncode:
             raise RuntimeError(done.stderr[-2000:])

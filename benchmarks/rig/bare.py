@@ -1,7 +1,7 @@
 """A bare loop: aiokafka's `getmany`, and fastavro for key and value; nothing is made of them.
 
-Run as ``python -m benchmarks.rig.bare <bootstrap> <topic> <records>``; prints the seconds from the first wait
-to the last record decoded.
+Run as ``python -m benchmarks.rig.bare <bootstrap> <topic> <partitions> <records>``; prints the seconds from the
+first wait to the last record decoded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["main"]
 _HEADER, _WINDOW = 5, 8
 
 
-async def loop(bootstrap: str, topic: str, count: int) -> float:
+async def loop(bootstrap: str, topic: str, partitions: int, count: int) -> float:
     """Return the seconds it takes to read and decode so many records."""
     key_schema = fastavro.parse_schema(schema_of(FeatureKey))
     value_schema = fastavro.parse_schema(schema_of(LabeledFeature))
@@ -30,9 +30,9 @@ async def loop(bootstrap: str, topic: str, count: int) -> float:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, group_id=None)
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, each) for each in await _partitions(consumer, topic)]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
+        places = [TopicPartition(topic, each) for each in range(partitions)]
+        consumer.assign(places)
+        await consumer.seek_to_beginning(*places)
         begin_s = time.monotonic()
         done = 0
         while done < count:
@@ -46,19 +46,10 @@ async def loop(bootstrap: str, topic: str, count: int) -> float:
         await consumer.stop()
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    while True:
-        await consumer.topics()
-        found = consumer.partitions_for_topic(topic)
-        if found:
-            return set(found)
-        await asyncio.sleep(0.1)
-
-
 def main() -> None:
     """Print the seconds."""
-    bootstrap, topic, count = sys.argv[1:]
-    print(asyncio.run(loop(bootstrap, topic, int(count))))
+    bootstrap, topic, partitions, count = sys.argv[1:]
+    print(asyncio.run(loop(bootstrap, topic, int(partitions), int(count))))
 
 
 if __name__ == "__main__":
