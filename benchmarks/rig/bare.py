@@ -1,7 +1,7 @@
 """A bare loop: aiokafka's `getmany`, and fastavro for key and value; nothing is made of them.
 
-Run as ``python -m benchmarks.rig.bare <bootstrap> <topic> <partitions> <records>``; prints the seconds from the
-first wait to the last record decoded.
+Run as ``python -m benchmarks.rig.bare <bootstrap> <topic> <partitions> <records>``; prints the seconds from
+the first wait to the last record decoded.
 """
 
 from __future__ import annotations
