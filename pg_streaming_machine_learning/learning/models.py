@@ -58,8 +58,9 @@ def create_model(spec: ModelSpec, seed: int) -> base.Classifier:
     Parameters
     ----------
     spec : ModelSpec
-        Which one. `river.forest.ARFClassifier` comes as `AdaptiveRandomForest`; other trees read text as
-        indicators; everything else is behind `Standardized`.
+        Which one. `river.forest.ARFClassifier` comes as `AdaptiveRandomForest`; what takes many samples at a
+        time (`process_many`) comes as it is; other trees read text as indicators; everything else is behind
+        `Standardized`.
     seed : int
         Passed to a class that takes a `seed`, unless the parameters have one.
 
@@ -80,8 +81,8 @@ def create_model(spec: ModelSpec, seed: int) -> base.Classifier:
         return _build(AdaptiveRandomForest, spec, {**FOREST_DEFAULTS, "seed": seed, **spec.parameters})
     seeded = {"seed": seed} if "seed" in _signature(kind) else {}
     model = _build(kind, spec, {**seeded, **spec.parameters})
-    if isinstance(model, AdaptiveRandomForest):
-        return model
+    if isinstance(model, AdaptiveRandomForest) or hasattr(model, "process_many"):
+        return model  # they know what to do about what is missing
     return Standardized(model, scaling=not kind.__module__.startswith("river.tree."))
 
 
