@@ -13,7 +13,7 @@ from river.__version__ import __version__ as river_version
 from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.learning.models import ModelSpec, create_model, model_version
 from pg_streaming_machine_learning.learning.rows import Rows
-from pg_streaming_machine_learning.learning.stored_model import dump_model, load_model
+from pg_streaming_machine_learning.learning.stored_model import dump_model, is_own, load_model
 from pg_streaming_machine_learning.records.prediction import Prediction, Sample
 from pg_streaming_machine_learning.records.snapshot import pack, read_state, unpack, write_state
 
@@ -189,7 +189,7 @@ class Learner:
             river, name, (zeros, ones) = state["river"], state["model"], state["learned"]
         except (KeyError, TypeError, ValueError) as error:
             raise SnapshotError(f"state of the learner is incomplete: {error!r}") from error
-        if river != river_version:
+        if river != river_version and not is_own(parts["model"]):
             raise SnapshotError(f"model is of river {river}, this is river {river_version}")
         if name != self._model_name:
             raise SnapshotError(f"model is {name!r}, expected {self._model_name!r}")

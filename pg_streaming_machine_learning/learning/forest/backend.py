@@ -81,7 +81,7 @@ class Backend:
     @classmethod
     def reference(cls) -> Backend:
         """Return the slow one, which says what is right."""
-        from pg_streaming_machine_learning.learning.forest.reference import ReferenceForest  # noqa: PLC0415
+        from pg_streaming_machine_learning.learning.forest.reference import ReferenceForest
 
         return cls("reference", ReferenceForest)
 
@@ -94,12 +94,12 @@ class Backend:
         Exception
             Whatever numba fails with.
         """
-        import numba  # noqa: PLC0415
+        import numba
 
         former = numba.config.CACHE_DIR
         numba.config.CACHE_DIR = str(cache)  # it is looked at when functions are declared: only ours go there
         try:
-            from pg_streaming_machine_learning.learning.forest.compiled import CompiledForest  # noqa: PLC0415
+            from pg_streaming_machine_learning.learning.forest.compiled import CompiledForest
         finally:
             numba.config.CACHE_DIR = former
         backend = cls("numba", CompiledForest)
@@ -151,7 +151,7 @@ def _cache_folder(wanted: str) -> Path:
 
 def _digest() -> str:
     """Return a digest of everything the compiled code depends on besides numba and the processor."""
-    import hashlib  # noqa: PLC0415
+    import hashlib
 
     here = Path(__file__).parent
     digest = hashlib.sha256()

@@ -506,10 +506,24 @@ class AdaptiveRandomForestClassifier(base.Classifier):
             yield self._forest.run(part, labels, weights, explain, self.n_jobs)
 
 
-_PARAMETERS = (
-    "n_models max_features lambda_value grace_period delta tau wait leaf_prediction warning_delta drift_delta "
-    "nominal_features class_weights classes max_bytes n_jobs seed"
-).split()
+_PARAMETERS = [
+    "n_models",
+    "max_features",
+    "lambda_value",
+    "grace_period",
+    "delta",
+    "tau",
+    "wait",
+    "leaf_prediction",
+    "warning_delta",
+    "drift_delta",
+    "nominal_features",
+    "class_weights",
+    "classes",
+    "max_bytes",
+    "n_jobs",
+    "seed",
+]
 _NO_LABEL = np.zeros(1, np.int64)
 _NO_WEIGHT = np.zeros(1)
 

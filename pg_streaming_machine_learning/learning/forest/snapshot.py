@@ -104,8 +104,11 @@ def read_forest(kind: type[AnyForest], data: bytes) -> AnyForest:
         codes = {int(column): list(values) for column, values in head["nominal"]}
         centers = arrays.pop("centers")
         _check_columns(labels, names, codes, centers)
+        members = arrays.get("members")
+        if members is None or members.shape != (parameters["n_models"], 5):
+            raise SnapshotError("forest has another number of members than it says")
         forest = kind(**parameters)
-        forest._take_on(labels, names, centers.tolist(), codes, arrays, check_state)  # noqa: SLF001
+        forest._take_on(labels, names, centers.tolist(), codes, arrays, check_state)
     except SnapshotError:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

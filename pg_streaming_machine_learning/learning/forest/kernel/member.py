@@ -8,7 +8,6 @@ import numpy as np
 from numba import njit
 
 from pg_streaming_machine_learning.learning.forest.kernel.adwin import ADWIN_SIZE, adwin_add
-from pg_streaming_machine_learning.learning.forest.layout import CHECK, FREED, LEAVES, RESTING
 from pg_streaming_machine_learning.learning.forest.kernel.leaf import add, gather, refresh, say
 from pg_streaming_machine_learning.learning.forest.kernel.memory import (
     child_of,
@@ -37,6 +36,7 @@ from pg_streaming_machine_learning.learning.forest.kernel.tree import (
     has_room,
     reset,
 )
+from pg_streaming_machine_learning.learning.forest.layout import CHECK, FREED, LEAVES, RESTING
 
 __all__ = ["DRIFT", "EVENT_SIZE", "WARNING", "run"]
 
