@@ -89,7 +89,7 @@ MAX_AHEAD_S = 3600
 MAX_RECORD_BYTES = 1_048_576
 
 # Any river classifier, the arguments of its constructor, and the seed of its randomness.
-MODEL = "river.forest.ARFClassifier"
+MODEL = "pg_streaming_machine_learning.learning.forest.AdaptiveRandomForestClassifier"
 MODEL_PARAMETERS: dict[str, object] = {}
 SEED = 1
 

@@ -66,6 +66,8 @@ setup(
         "aiohttp>=3.12,<4",
         "click>=8.1,<9",
         "httpx>=0.28,<0.29",
+        # The forest is compiled by it; the bits do not depend on its release, the way to its cache does.
+        "numba>=0.65,<0.69",
         "numpy>=2.2.5,<3",
         "psutil>=7.0,<8",
         "rich>=14.0,<16",

@@ -1,112 +1,229 @@
-"""How fast the worker is from topic to topic, beside a bare loop that only reads, decodes and writes.
+"""How fast one worker process is from topic to topic, and how long a prediction takes.
 
-The bundled recording goes into an embedded broker at once, every window in two revisions; then the worker, a
-process of its own with its ordinary settings, turns it into predictions. The bare loop reads the same topic,
-decodes the same records with the same decoder, and writes one record for each window. Both in turns.
+On a real Kafka where Java 17 and Maven are, else on the embedded broker. Windows are made up from a seed
+(`rig/synthetic.py`) and, but for latencies and the soak, lie in the topic before the clock starts. The clock
+of the worker, a process of its own with its ordinary settings, runs from when its first record of the log is
+made to when its last prediction is seen. Beside it runs, in turns, a bare aiokafka loop that only decodes the
+same records with fastavro (`rig/bare.py`).
 
-    python benchmarks/topic_to_topic.py [minutes of the recording]
+    python benchmarks/topic_to_topic.py [--quick] [--seed N] [--only rate river hosts latency]
+    python benchmarks/topic_to_topic.py --soak MINUTES [--seed N]
 """
 
 from __future__ import annotations
 
-import asyncio
+import argparse
+import multiprocessing
+import statistics
+import subprocess
 import sys
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
-
-from confluent_kafka import Producer
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.rig.broker import BenchBroker
-from benchmarks.rig.run import started
-from benchmarks.rig.scene import RECORDING, Scene, Sent
+from benchmarks.rig.broker import BenchBroker, start_broker
+from benchmarks.rig.machine import described
+from benchmarks.rig.run import started, wait_until_restored
+from benchmarks.rig.scene import Scene
+from benchmarks.rig.soak import soak
+from benchmarks.rig.synthetic import GRACE_S, HOP_S, METRICS, SIZE_S, send_apart
 from benchmarks.rig.watch import Watch
-from pg_streaming_machine_learning.demo.broker import EmbeddedBroker
+from pg_streaming_machine_learning.demo.feed import PredictionReader
 from pg_streaming_machine_learning.demo.registry import DemoRegistry
-from pg_streaming_machine_learning.demo.revisions import GRID, RecordedWindows
-from pg_streaming_machine_learning.records.update import WindowUpdate
-from pg_streaming_machine_learning.sources import SourceOptions, create_sources
-from pg_streaming_machine_learning.sources.limits import Limits
-from pg_streaming_machine_learning.sources.source import read_whole
-from pg_streaming_machine_learning.wire.registry import Registry
+from pg_streaming_machine_learning.learning.models import DEFAULT_MODEL
 
-ROUNDS = 3
-COPY = "copy"
+RIVER = "river.forest.ARFClassifier"
+ROOT = Path(__file__).parent.parent
+OF_BARE, OF_RIVER, P50_MS, P99_MS, ALIKE = 0.5, 20.0, 20.0, 100.0, 0.2
+PARTS = ("rate", "river", "hosts", "latency")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured.
+
+    Parameters
+    ----------
+    windows, river_windows : int
+        Windows of a run, and of one with river's forest.
+    rounds : int
+        Runs, of which the median counts.
+    hosts : int
+        Of the fleet, where it is not said otherwise.
+    seconds : int
+        How long latencies are measured.
+    """
+
+    windows: int
+    river_windows: int
+    rounds: int
+    hosts: int
+    seconds: int
+
+
+WHOLE = Size(windows=60_000, river_windows=3_000, rounds=5, hosts=1_000, seconds=60)
+QUICK = Size(windows=12_000, river_windows=1_000, rounds=1, hosts=1_000, seconds=10)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all parts of the benchmark share."""
+
+    broker: BenchBroker
+    registry_url: str
+    size: Size
+    seed: int
+
+    def scene(self, **settings: str) -> Scene:
+        """Return a scene for the windows of a fleet."""
+        grid = {"WINDOW_SIZE_S": SIZE_S, "WINDOW_HOP_S": HOP_S, "WINDOW_GRACE_S": GRACE_S}
+        return Scene.make(
+            self.broker,
+            self.registry_url,
+            **{name: str(value) for name, value in grid.items()},
+            **settings,
+        )
+
+    def worker_rate(self, hosts: int, windows: int, **settings: str) -> tuple[float, float]:
+        """Return windows a second of the worker, and of the bare loop over the same topic."""
+        scene, hops = self.scene(**settings), max(2, windows // hosts)
+        send_apart(scene, hosts, self.seed, hops)
+        total = hosts * hops
+        bare_s = self.bare_seconds(scene, total)
+        with started(scene), Watch(scene, ("LOG",)) as log:
+            first_s = next(log.arrivals())[1].timestamp_ms / 1000
+            with Watch(scene, ("PREDICTIONS",)) as predictions:
+                arrivals = predictions.arrivals()
+                for _ in range(total - 1):
+                    next(arrivals)
+                worker_s = next(arrivals)[0] - first_s
+        return total / worker_s, total / bare_s
+
+    def bare_seconds(self, scene: Scene, windows: int) -> float:
+        """Return the seconds of the bare loop."""
+        command = [sys.executable, "-m", "benchmarks.rig.bare", scene.bootstrap, scene.topic("INPUT")]
+        numbers = [str(scene.partitions("INPUT")), str(windows * len(METRICS))]
+        done = subprocess.run(
+            [*command, *numbers], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr[-2000:])
+        return float(done.stdout)
 
 
 def main() -> None:
-    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 20.0
-    windows = RecordedWindows.load(RECORDING, minutes=minutes)
-    rounds = [one_round(windows) for _ in range(ROUNDS)]
-    sent, times = rounds[0][2], [(worker_s, loop_s) for worker_s, loop_s, _ in rounds]
-    closed = len(sent.windows)
-    print(f"{closed} windows of a host, {sent.updates} updates, median of {ROUNDS} rounds in turns")
-    for name, column in (("bare loop: read, decode, write", 1), ("worker: topic to topic", 0)):
-        spent_s = median(each[column] for each in times)
-        print(
-            f"{name:32} {spent_s:7.2f} s {closed / spent_s:8.0f} windows/s "
-            f"{sent.updates / spent_s:9.0f} updates/s"
+    parser = argparse.ArgumentParser(description="One worker process from topic to topic.")
+    parser.add_argument("--quick", action="store_true", help="a short run")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts of the table")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="run at 5,000 windows/s instead")
+    options = parser.parse_args()
+    size = QUICK if options.quick else WHOLE
+    for line in described():
+        print(line)
+    print(f"seed {options.seed}, model {DEFAULT_MODEL}, windows of {len(METRICS)} metrics in one revision")
+    print(f"windows of {SIZE_S} s every {HOP_S} s; {size}", flush=True)
+    with start_broker() as broker, DemoRegistry.start_in_thread() as registry:
+        bench = Bench(broker, registry.url, size, options.seed)
+        if options.soak is not None:
+            soak(bench.scene(), size.hosts, bench.seed, options.soak)
+            return
+        bench.worker_rate(size.hosts, size.windows // 5)  # the broker's virtual machine warms up
+        print("\n| measured | value | wanted | |\n| --- | ---: | ---: | --- |", flush=True)
+        for part in options.only:
+            _MEASURED[part](bench)
+
+
+def row(name: str, value: str, wanted: str = "", reached: bool | None = None) -> None:
+    """Print a row of the table."""
+    verdict = "" if reached is None else "reached" if reached else "NOT REACHED"
+    print(f"| {name} | {value} | {wanted} | {verdict} |", flush=True)
+
+
+def measure_rate(bench: Bench) -> None:
+    """Print windows a second beside the bare loop."""
+    size = bench.size
+    runs = [bench.worker_rate(size.hosts, size.windows) for _ in range(size.rounds)]
+    ratio = statistics.median(worker / bare for worker, bare in runs)
+    row(f"worker, windows/s, {size.hosts} hosts", f"{statistics.median(worker for worker, _ in runs):,.0f}")
+    row("bare getmany and fastavro, windows/s", f"{statistics.median(bare for _, bare in runs):,.0f}")
+    row("worker beside bare loop", f"{ratio:.0%}", f"≥ {OF_BARE:.0%}", ratio >= OF_BARE)
+
+
+def measure_river(bench: Bench) -> None:
+    """Print windows a second beside the same worker with river's forest, over as many windows each."""
+    hosts, windows = min(bench.size.hosts, 100), bench.size.river_windows
+    river = statistics.median(
+        bench.worker_rate(hosts, windows, MODEL=RIVER)[0] for _ in range(min(3, bench.size.rounds))
+    )
+    ours = statistics.median(
+        bench.worker_rate(hosts, bench.size.windows)[0] for _ in range(min(3, bench.size.rounds))
+    )
+    row("worker with river's forest, windows/s", f"{river:,.0f}")
+    times = ours / river
+    row("worker beside river's forest", f"{times:.1f} ×", f"≥ {OF_RIVER:g} ×", times >= OF_RIVER)
+
+
+def measure_hosts(bench: Bench) -> None:
+    """Print windows a second by the number of hosts."""
+    rates = []
+    for hosts in (10, 1_000, 10_000):
+        windows = max(bench.size.windows, 3 * hosts)
+        rates.append(
+            statistics.median(bench.worker_rate(hosts, windows)[0] for _ in range(min(3, bench.size.rounds)))
         )
-    print(f"worker / bare loop: {median(worker_s / loop_s for worker_s, loop_s in times):.2f} times the time")
+        row(f"windows/s, {hosts:,} hosts", f"{rates[-1]:,.0f}")
+    apart = 1 - min(rates) / max(rates)
+    row("slowest below fastest", f"{apart:.0%}", f"≤ {ALIKE:.0%}", apart <= ALIKE)
 
 
-def one_round(windows: RecordedWindows) -> tuple[float, float, Sent]:
-    """Return the seconds of the worker and of the bare loop, and what went in."""
-    with EmbeddedBroker() as broker, DemoRegistry.start_in_thread() as registry:
-        scene = Scene.make(BenchBroker("embedded broker", broker.bootstrap, None), registry.url)
-        sent = scene.send(windows)
-        return time_worker(scene, sent), asyncio.run(time_loop(scene, sent)), sent
+def measure_latency(bench: Bench) -> None:
+    """Print how long predictions take at 1,000 windows/s.
 
-
-def time_worker(scene: Scene, sent: Sent) -> float:
-    """Return the seconds from the worker's first record of the log to its last prediction.
-
-    The last twentieth is taken to come at the same rate: the last windows wait for `IDLE_AFTER_S`.
+    From the moment at which the record was sent that lets a window close (the first of its hop in the last
+    partition that gets one) to the moment at which its prediction is seen in the topic.
     """
-    wanted = len(sent.windows) * 19 // 20
-    with started(scene), Watch(scene, ("LOG",)) as log:
-        first_s = next(log.arrivals())[0]
-        with Watch(scene, ("PREDICTIONS",)) as predictions:
-            arrivals = predictions.arrivals()
-            for _ in range(wanted - 1):
-                next(arrivals)
-            last_s = next(arrivals)[0]
-    return (last_s - first_s) * len(sent.windows) / wanted
+    hosts, per_s = 100, 1_000
+    scene = bench.scene()
+    hops = per_s * bench.size.seconds // hosts
+    waited = (SIZE_S + GRACE_S) * 1000
+    latencies: list[float] = []
+    with (
+        started(scene) as running,
+        PredictionReader(bench.registry_url) as reader,
+        multiprocessing.get_context("spawn").Pool(1) as pool,
+    ):
+        wait_until_restored(running)
+        arrivals = []
+        with Watch(scene, ("PREDICTIONS",)) as watch:
+            sending = pool.apply_async(send_apart, (scene, hosts, bench.seed, hops, float(per_s)))
+            for arrival in watch.arrivals():
+                arrivals.append(arrival)
+                if len(arrivals) == hosts * hops:
+                    break
+        sent = sending.get(60)
+        for seen_s, record in arrivals[len(arrivals) // 10 :]:
+            closing_ms = reader.read(record).window_start_ms + waited
+            if closing_ms in sent:
+                latencies.append((seen_s - sent[closing_ms]) * 1000)
+    cuts = statistics.quantiles(latencies, n=100)
+    for name, value, limit in (("p50", cuts[49], P50_MS), ("p99", cuts[98], P99_MS)):
+        row(
+            f"latency at {per_s:,} windows/s, {hosts} hosts, {name}",
+            f"{value:.0f} ms",
+            f"≤ {limit:g} ms",
+            value <= limit,
+        )
 
 
-async def time_loop(scene: Scene, sent: Sent) -> float:
-    """Return the seconds a plain loop needs to read, decode, and write a record for each window."""
-    topic = scene.topic("INPUT")
-    source = create_sources(
-        {"labeled-data": topic},
-        SourceOptions(
-            Registry(scene.settings["SCHEMA_REGISTRY_URL"]),
-            Limits(
-                hop_ms=GRID.hop_ms,
-                size_ms=GRID.size_ms,
-                max_ahead_ms=3_600_000,
-                max_record_bytes=1_048_576,
-            ),
-        ),
-    )[topic]
-    producer = Producer({"bootstrap.servers": scene.bootstrap, "linger.ms": 5})
-    begin_s = time.monotonic()
-    with Watch(scene, ("INPUT",)) as inputs:
-        arrivals = inputs.arrivals()
-        seen: set[tuple[str, int]] = set()
-        for _ in range(sent.updates):
-            _, record = next(arrivals)
-            for update in await read_whole(source, record):
-                assert isinstance(update, WindowUpdate)
-                if (update.host, update.window_start_ms) not in seen:
-                    seen.add((update.host, update.window_start_ms))
-                    producer.produce(COPY, record.value, update.host.encode())
-        producer.flush(60)
-    assert len(seen) == len(sent.windows)
-    return time.monotonic() - begin_s
-
+_MEASURED: dict[str, Callable[[Bench], None]] = {
+    "rate": measure_rate,
+    "river": measure_river,
+    "hosts": measure_hosts,
+    "latency": measure_latency,
+}
 
 if __name__ == "__main__":
     main()

@@ -267,7 +267,11 @@ class Settings:
     idle_after_s: int = _setting(120, _integer(1, 2_678_400), "whole seconds from 1 to 2678400 (31 days)")
     max_ahead_s: int = _setting(3600, _integer(0, 315_576_000), "whole seconds from 0 to 315576000")
     max_record_bytes: int = _setting(1_048_576, _integer(1024, 104_857_600), "bytes from 1024 to 104857600")
-    model: str = _setting("river.forest.ARFClassifier", _text, "the dotted path of a river classifier")
+    model: str = _setting(
+        "pg_streaming_machine_learning.learning.forest.AdaptiveRandomForestClassifier",
+        _text,
+        "the dotted path of a river classifier",
+    )
     model_parameters: Mapping[str, Any] = field(
         default_factory=dict, metadata={"parse": _json_object, "expected": "a JSON object"}
     )

@@ -8,6 +8,9 @@ on a fresh engine as on one that was restored on the way.
 
     an update → seen before? → its windows closed? → open windows
     ProgressMark → watermark → closed windows, by end and host → label → sample → predict → score → learn
+
+A model that takes many samples at a time gets the windows that one mark closes together, in the same order
+and to the same result.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import json
 import math
 import struct
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,11 +29,13 @@ from typing import Any
 from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.labels.objectives import Objectives
 from pg_streaming_machine_learning.labels.rank import label_of
+from pg_streaming_machine_learning.learning.essence import essence_of, essence_of_row
 from pg_streaming_machine_learning.learning.evaluation import MODEL, Evaluation
 from pg_streaming_machine_learning.learning.learner import Learner
 from pg_streaming_machine_learning.learning.models import ModelSpec
+from pg_streaming_machine_learning.learning.rows import rows_of
 from pg_streaming_machine_learning.learning.sample import create_sample
-from pg_streaming_machine_learning.records.prediction import Concluded, Effect, Prediction, Sample
+from pg_streaming_machine_learning.records.prediction import Concluded, Effect, Measured, Prediction, Sample
 from pg_streaming_machine_learning.records.snapshot import pack, read_state, unpack, write_state
 from pg_streaming_machine_learning.records.update import LogRecord, Metric, ProgressMark, Update
 from pg_streaming_machine_learning.windows.duration_summary import summarize_durations
@@ -44,6 +49,9 @@ from pg_streaming_machine_learning.windows.watermark import WatermarkTracker
 __all__ = ["Engine", "EngineConfig", "EngineCounts"]
 
 _MOST_LATE = 1000
+
+_MOST_AT_ONCE = 256
+"""Windows that a model which takes many samples at a time gets at most: milliseconds of work."""
 
 
 @dataclass(frozen=True)
@@ -197,20 +205,39 @@ class Engine:
         Effect or None
             What some work led to, or None after a piece of work that led to nothing, so that a caller may let
             others run. A piece takes milliseconds: one record read, or one window closed, predicted and
-            learned.
+            learned, or up to 256 of them by a model that takes many at a time.
 
         Notes
         -----
-        Nothing is done ahead of the caller. The engine is between two records only at the end: a caller that
-        stops earlier throws it away. It does not take a snapshot before that either.
+        No piece is begun ahead of the caller. The engine is between two records only at the end: a caller
+        that stops earlier throws it away. It does not take a snapshot before that either.
         """
         for record in records:
             if isinstance(record, ProgressMark):
                 yield from self._advance(record)
             else:
-                self._take(record)
-                yield from self._windows.take_measured()
+                yield from self.take(record)
             yield None
+
+    def take(self, update: Update) -> Sequence[Measured]:
+        """Store an update, unless it came before or came too late; return the readings that are final by it.
+
+        This is what `steps` does with an update: nothing is predicted by one.
+
+        Raises
+        ------
+        WindowError
+            If it is of a window that is not on the grid.
+        """
+        self._updates += 1
+        if not self._places.is_new(update.place):
+            self._repeated += 1
+            return ()
+        late = self._windows.add(update, self._watermark.watermark_ms)
+        if late:
+            self._late += sum(each.count for each in late)
+            self._late_updates.extend(late)
+        return self._windows.take_measured()
 
     def take_late(self) -> list[Late]:
         """Return what came too late since the last call, the last 1000 at most; `counts` has them all."""
@@ -222,27 +249,32 @@ class Engine:
         """Return the hosts with durations and no metrics that were not returned before, sorted."""
         return self._strangers.take()
 
-    def _take(self, update: Update) -> None:
-        """Store an update, unless it came before or came too late."""
-        self._updates += 1
-        if not self._places.is_new(update.place):
-            self._repeated += 1
-            return
-        late = self._windows.add(update, self.watermark_ms)
-        self._late += sum(each.count for each in late)
-        self._late_updates.extend(late)
-
     def _advance(self, mark: ProgressMark) -> Iterator[Effect]:
-        """Move the watermark, and close what it has passed."""
-        if self._watermark.update(mark) and self.watermark_ms is not None:
-            for closed in self._windows.close(self.watermark_ms):
-                yield from self._windows.take_measured()
-                yield self._conclude(closed)
+        """Move the watermark, and close what it has passed, so many windows at once as the model takes."""
+        if not self._watermark.update(mark) or self.watermark_ms is None:
+            return
+        most = _MOST_AT_ONCE if self._takes_rows else 1
+        final: list[list[Measured]] = []
+        samples: list[Sample] = []
+        for closed in self._windows.close(self.watermark_ms):
+            final.append(self._windows.take_measured())
+            samples.append(self._sample(closed))
+            if len(samples) == most:
+                yield from self._conclude(final, samples)
+                final, samples = [], []
+        yield from self._conclude(final, samples)
 
-    def _conclude(self, closed: ClosedWindow) -> Concluded:
-        """Make a sample of a closed window; predict it, score the prediction, learn the label."""
+    @property
+    def _takes_rows(self) -> bool:
+        """Whether samples go to the model as rows: it takes them, and no name of a host is among them."""
+        return self._learner.takes_rows and not self.config.host_as_feature
+
+    def _sample(self, closed: ClosedWindow) -> Sample:
+        """Make a sample of a closed window."""
         durations_us = [duration.duration_us for duration in closed.durations]
-        sample = create_sample(
+        self._closed += 1
+        self._strangers.note(closed)
+        return create_sample(
             closed.host,
             closed.window,
             closed.revisions,
@@ -250,23 +282,29 @@ class Engine:
             summarize_durations(durations_us) if durations_us else None,
             host_as_feature=self.config.host_as_feature,
         )
-        self._closed += 1
-        self._strangers.note(closed)
-        prediction = self._predict(sample) if sample.metrics else None
-        self._chain = hashlib.sha256(self._chain + _essence(sample, prediction)).digest()
-        return Concluded(sample, prediction)
 
-    def _predict(self, sample: Sample) -> Prediction:
-        """Predict a sample, score the prediction, learn the label."""
-        prediction = self._learner.predict(sample)
-        if sample.label is not None:
-            self.evaluation.score(
-                sample.host, sample.label, prediction.predicted_class, prediction.probability
-            )
-            self._learner.learn(sample)
-        self._predicted += 1
-        self._probe = dict(sample.features)
-        return prediction
+    def _conclude(self, final: Sequence[list[Measured]], samples: Sequence[Sample]) -> Iterator[Effect]:
+        """Predict samples, score the predictions, learn the labels; yield each behind what it made final."""
+        told = [sample for sample in samples if sample.metrics]
+        rows = rows_of(told) if told and self._takes_rows else None
+        predictions = iter(self._learner.process(told, rows))
+        contents = iter(() if rows is None else rows.contents)
+        self._predicted += len(told)
+        if told:
+            self._probe = dict(told[-1].features.items())
+        for measured, sample in zip(final, samples, strict=True):
+            yield from measured
+            prediction = next(predictions) if sample.metrics else None
+            if prediction is None or rows is None:
+                essence = essence_of(sample, prediction)
+            else:
+                essence = essence_of_row(sample, prediction, next(contents))
+            if prediction is not None and sample.label is not None:
+                self.evaluation.score(
+                    sample.host, sample.label, prediction.predicted_class, prediction.probability
+                )
+            self._chain = hashlib.sha256(self._chain + essence).digest()
+            yield Concluded(sample, prediction)
 
     def fingerprint(self) -> str:
         """Return 32 hexadecimal digits that are the same for the same state, and hardly for another.
@@ -400,20 +438,6 @@ def _telling_what_is_missing() -> Iterator[None]:
         raise SnapshotError(f"snapshot has no part {error}, expected those of an engine") from error
     except (AttributeError, TypeError, ValueError, struct.error) as error:
         raise SnapshotError(f"state of the engine is damaged: {type(error).__name__}: {error}") from error
-
-
-def _essence(sample: Sample, prediction: Prediction | None) -> bytes:
-    """Return what was predicted and of what, without the release that did it, as bytes."""
-    label = -1 if sample.label is None else sample.label
-    about = struct.pack(">3q", sample.window.start_ms, sample.window.end_ms, label)
-    if prediction is not None:
-        about += struct.pack(
-            ">qdq", prediction.samples_learned, prediction.probability, prediction.predicted_class
-        )
-    # The repr of a float has all its bits, and a model that has seen little says the same of anything.
-    metrics = [str(metric) for metric in sample.metrics]
-    durations = "" if sample.durations is None else repr(sample.durations)
-    return about + (repr((sample.host, metrics, list(sample.features.items()))) + durations).encode()
 
 
 def _own_state(data: bytes) -> Any:

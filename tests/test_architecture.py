@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "labels": ({"records", "windows"}, {"numpy", "tomli"}),
     "wire": ({"records"}, {"aiokafka", "dataclasses_avroschema", "fastavro", "httpx", "schema_registry"}),
     "sources": ({"records", "wire", "windows"}, set()),
-    "learning": ({"records"}, {"numpy", "river"}),
+    "learning": ({"records"}, {"numba", "numpy", "river"}),
     "engine": ({"records", "windows", "labels", "learning"}, set()),
     "state": ({"records", "windows", "learning", "engine"}, set()),
     "outputs": ({"records", "wire"}, set()),

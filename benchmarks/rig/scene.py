@@ -98,6 +98,10 @@ class Scene:
         """Return the name of a topic: ``INPUT``, ``LOG``, ``PREDICTIONS``, ``STATE`` ..."""
         return self.settings[f"{kind}_TOPIC"]
 
+    def partitions(self, kind: str) -> int:
+        """Return how many partitions a topic has."""
+        return partitions_of(self.bootstrap, self.topic(kind))
+
     def worker(self, directory: Path, module: str = CHILD_MODULE) -> DemoWorker:
         """Return a worker that was not started; what it prints is in ``worker.log`` of the directory."""
         return DemoWorker(self.settings, directory, directory / "worker.log", module)

@@ -53,10 +53,10 @@ class _Tally:
         self.cells = [[0, 0], [0, 0]]
         self.ranks = [[0] * (_BINS + 1), [0] * (_BINS + 1)]
 
-    def add(self, label: int, predicted: int, probability: float, count: int = 1) -> None:
-        """Count a prediction; a count of -1 takes it back."""
+    def add(self, label: int, predicted: int, place: int, count: int) -> None:
+        """Count a prediction, and in which bin its probability lies; a count of -1 takes it back."""
         self.cells[label][predicted] += count
-        self.ranks[label][int(probability * _BINS)] += count
+        self.ranks[label][place] += count
 
     def score(self) -> Score:
         """Return the figures; river's metrics take no counts, and in some releases weigh them wrongly."""
@@ -131,9 +131,9 @@ class Evaluation:
     def _count(tallies: dict[str, _Tally], entry: tuple[int, int, float, int], count: int) -> None:
         """Count an entry for every contestant."""
         label, predicted_class, probability, before = entry
-        tallies[MODEL].add(label, predicted_class, probability, count)
-        tallies[SAME_AS_BEFORE].add(label, before, float(before), count)
-        tallies[ALWAYS_NO].add(label, 0, 0.0, count)
+        tallies[MODEL].add(label, predicted_class, int(probability * _BINS), count)
+        tallies[SAME_AS_BEFORE].add(label, before, before * _BINS, count)
+        tallies[ALWAYS_NO].add(label, 0, 0, count)
 
     def since_start(self) -> dict[str, Score]:
         """Return the scores over all samples, by contestant."""

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from river import base
 from river.__version__ import __version__ as river_version
 
 from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.learning.models import ModelSpec, create_model, model_version
-from pg_streaming_machine_learning.learning.stored_model import dump_model, load_model
+from pg_streaming_machine_learning.learning.rows import Rows
+from pg_streaming_machine_learning.learning.stored_model import dump_model, is_own, load_model
 from pg_streaming_machine_learning.records.prediction import Prediction, Sample
 from pg_streaming_machine_learning.records.snapshot import pack, read_state, unpack, write_state
 
 __all__ = ["Learner", "probability_of_bottleneck"]
+
+
+class _Batched(Protocol):
+    """What a model has besides river's methods if it takes many samples at a time."""
+
+    classes_: tuple[Any, ...]
+
+    def process_many(
+        self,
+        X: NDArray[np.float64],  # noqa: N803
+        y: NDArray[np.int64],
+        known: NDArray[np.bool_],
+        *,
+        features: Sequence[str],
+    ) -> NDArray[np.float64]:
+        """Predict each row, then learn it if its label is known, in their order."""
 
 
 class Learner:
@@ -64,17 +83,61 @@ class Learner:
         """Whether the model has seen too few samples, or one class only."""
         return self.samples_learned < self._warm_up_samples or 0 in self._learned
 
+    @property
+    def takes_rows(self) -> bool:
+        """Whether the model takes many samples at a time, as rows of numbers."""
+        return hasattr(self._model, "process_many")
+
     def begin_generation(self, number: int) -> None:
         """Let predictions from now on be of a generation of the model."""
         self._model_version = model_version(number)
 
     def probability(self, features: Mapping[str, float | str]) -> float:
         """Return the probability of class 1; the model does not change."""
-        return probability_of_bottleneck(self._model, dict(features))
+        return probability_of_bottleneck(self._model, dict(features.items()))
+
+    def process(self, samples: Sequence[Sample], rows: Rows | None = None) -> list[Prediction]:
+        """Predict each sample with what was known before, then learn it if it has a label, in their order.
+
+        Parameters
+        ----------
+        samples : sequence of Sample
+            Any number; where there are no rows each costs as long as the model takes, which may be a
+            millisecond.
+        rows : Rows or None
+            Those of the samples, for a model that takes them. The predictions, and the model afterwards, are
+            the same bit by bit as without.
+        """
+        if rows is not None and samples:
+            return self._process_rows(samples, rows)
+        predictions = []
+        for sample in samples:
+            predictions.append(self.predict(sample))
+            self.learn(sample)
+        return predictions
+
+    def _process_rows(self, samples: Sequence[Sample], rows: Rows) -> list[Prediction]:
+        """Let the model work through all samples in one call."""
+        labels = [sample.label for sample in samples]
+        known = np.array([label is not None for label in labels])
+        targets = np.array([0 if label is None else label for label in labels], dtype=np.int64)
+        model = cast("_Batched", self._model)
+        found = model.process_many(rows.matrix, targets, known, features=rows.names)
+        classes = list(model.classes_)
+        probabilities = found[:, classes.index(1)].tolist() if 1 in classes else [0.0] * len(samples)
+        predictions = []
+        for sample, probability in zip(samples, probabilities, strict=True):
+            predictions.append(self._prediction(sample, _as_probability(probability)))
+            if sample.label is not None:
+                self._learned[sample.label] += 1
+        return predictions
 
     def predict(self, sample: Sample) -> Prediction:
         """Return what the model says about a sample; the model does not change."""
-        probability = self.probability(sample.features)
+        return self._prediction(sample, self.probability(sample.features))
+
+    def _prediction(self, sample: Sample, probability: float) -> Prediction:
+        """Return a prediction by a model that has learned as many samples as are counted."""
         return Prediction(
             host=sample.host,
             window=sample.window,
@@ -94,7 +157,7 @@ class Learner:
         """Learn a sample if it has a label; return whether it had one."""
         if sample.label is None:
             return False
-        features: dict[Any, Any] = dict(sample.features)
+        features: dict[Any, Any] = dict(sample.features.items())
         self._model.learn_one(features, sample.label)
         self._learned[sample.label] += 1
         return True
@@ -126,7 +189,7 @@ class Learner:
             river, name, (zeros, ones) = state["river"], state["model"], state["learned"]
         except (KeyError, TypeError, ValueError) as error:
             raise SnapshotError(f"state of the learner is incomplete: {error!r}") from error
-        if river != river_version:
+        if river != river_version and not is_own(parts["model"]):
             raise SnapshotError(f"model is of river {river}, this is river {river_version}")
         if name != self._model_name:
             raise SnapshotError(f"model is {name!r}, expected {self._model_name!r}")
@@ -156,5 +219,9 @@ def probability_of_bottleneck(model: base.Classifier, features: dict[Any, Any]) 
         probability = float(model.predict_proba_one(features).get(1, 0.0))
     except NotImplementedError:
         probability = float(model.predict_one(features) == 1)
-    # `min(max(NaN, 0), 1)` would be NaN: what cannot be told from the features counts as 0.
-    return min(probability, 1.0) if probability > 0.0 else 0.0
+    return _as_probability(probability)
+
+
+def _as_probability(value: float) -> float:
+    """Return the number from 0.0 to 1.0 that a model means; what it cannot tell (NaN) counts as 0."""
+    return min(value, 1.0) if value > 0.0 else 0.0

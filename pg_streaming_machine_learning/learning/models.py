@@ -18,12 +18,13 @@ from river.__version__ import __version__ as river_version
 
 from pg_streaming_machine_learning import __version__
 from pg_streaming_machine_learning.errors import ModelError
-from pg_streaming_machine_learning.learning.forest import AdaptiveRandomForest
+from pg_streaming_machine_learning.learning.forest import AdaptiveRandomForestClassifier
+from pg_streaming_machine_learning.learning.river_forest import AdaptiveRandomForest
 from pg_streaming_machine_learning.learning.standardized import Standardized
 
 __all__ = ["DEFAULT_MODEL", "FOREST_DEFAULTS", "ModelSpec", "create_model", "model_version", "versions"]
 
-DEFAULT_MODEL = "river.forest.ARFClassifier"
+DEFAULT_MODEL = "pg_streaming_machine_learning.learning.forest.AdaptiveRandomForestClassifier"
 
 FOREST_DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {
@@ -33,7 +34,7 @@ FOREST_DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "memory_estimate_period": 1_000,
     }
 )
-"""What the forest takes where `MODEL_PARAMETERS` says nothing and river's default does not suit."""
+"""What river's forest takes where `MODEL_PARAMETERS` says nothing and river's default does not suit."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,9 @@ def create_model(spec: ModelSpec, seed: int) -> base.Classifier:
     Parameters
     ----------
     spec : ModelSpec
-        Which one. `river.forest.ARFClassifier` comes as `AdaptiveRandomForest`; other trees read text as
-        indicators; everything else is behind `Standardized`.
+        Which one. `river.forest.ARFClassifier` comes as `AdaptiveRandomForest`; what takes many samples at a
+        time (`process_many`) comes as it is; other trees read text as indicators; everything else is behind
+        `Standardized`.
     seed : int
         Passed to a class that takes a `seed`, unless the parameters have one.
 
@@ -71,17 +73,19 @@ def create_model(spec: ModelSpec, seed: int) -> base.Classifier:
     Examples
     --------
     >>> type(create_model(ModelSpec(), seed=1)).__name__
-    'AdaptiveRandomForest'
+    'AdaptiveRandomForestClassifier'
     >>> print(create_model(ModelSpec("river.linear_model.LogisticRegression", {"l2": 0.1}), seed=1))
     Standardized(LogisticRegression)
     """
     kind = _find(spec.path)
     if kind is forest.ARFClassifier:
         return _build(AdaptiveRandomForest, spec, {**FOREST_DEFAULTS, "seed": seed, **spec.parameters})
+    if kind is AdaptiveRandomForestClassifier:
+        return _build(kind, spec, {"seed": seed, "classes": (0, 1), **spec.parameters})
     seeded = {"seed": seed} if "seed" in _signature(kind) else {}
     model = _build(kind, spec, {**seeded, **spec.parameters})
-    if isinstance(model, AdaptiveRandomForest):
-        return model
+    if isinstance(model, AdaptiveRandomForest) or hasattr(model, "process_many"):
+        return model  # they know what to do about what is missing
     return Standardized(model, scaling=not kind.__module__.startswith("river.tree."))
 
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from pg_streaming_machine_learning.records.feature import STATISTICS
+from pg_streaming_machine_learning.learning.features import GREATEST_MAGNITUDE, HOST_FEATURE, Features
 from pg_streaming_machine_learning.records.prediction import DurationSummary, Sample
 from pg_streaming_machine_learning.records.update import Metric
 from pg_streaming_machine_learning.records.window import Window
 
 __all__ = ["GREATEST_MAGNITUDE", "HOST_FEATURE", "create_sample"]
 
-HOST_FEATURE = "host"
-"""Name of the feature that holds the host, where hosts are a feature."""
-
-GREATEST_MAGNITUDE = 1e100
-"""Values beyond this are missing: no reading has them, and their squares leave the range of a double."""
+_Key = tuple[Metric, str]
 
 
 def create_sample(
@@ -59,20 +55,19 @@ def create_sample(
     >>> sample.label, len(sample.features), sample.features["CPU.UTILIZATION.PERCENT.mean"]
     (1, 8, 5.0)
     """
-    ordered = sorted(revisions.items(), key=lambda revision: (str(revision[0][0]), revision[0][1]))
-    statistics = {metric: values for (metric, _), (values, _) in ordered}
-    features: dict[str, float | str] = {
-        name: value
-        for metric, values in statistics.items()
-        for name, value in zip(_names(metric), values, strict=True)
-        if -GREATEST_MAGNITUDE <= value <= GREATEST_MAGNITUDE  # false for NaN
-    }
-    if host_as_feature:
-        features[HOST_FEATURE] = host
-    return Sample(host, window, features, label, tuple(statistics), statistics, durations)
+    metrics, places = _order(tuple(revisions))
+    found = list(revisions.values())
+    statistics = {metric: found[place][0] for metric, place in zip(metrics, places, strict=True)}
+    features = Features(statistics, host if host_as_feature else None)
+    return Sample(host, window, features, label, metrics, statistics, durations)
 
 
-@lru_cache(maxsize=1024)
-def _names(metric: Metric) -> tuple[str, ...]:
-    """Return the feature names of a metric."""
-    return tuple(f"{metric}.{statistic}" for statistic in STATISTICS)
+@lru_cache(maxsize=4096)
+def _order(keys: tuple[_Key, ...]) -> tuple[tuple[Metric, ...], tuple[int, ...]]:
+    """Return the metrics of revisions in their order, and for each which of the revisions counts.
+
+    Hosts send their metrics in the same order again and again: it is found once.
+    """
+    ordered = sorted(range(len(keys)), key=lambda place: (str(keys[place][0]), keys[place][1]))
+    counting = {keys[place][0]: place for place in ordered}
+    return tuple(counting), tuple(counting.values())

@@ -20,7 +20,7 @@ _ShapesByModule = Mapping[str, Mapping[str, tuple[str, ...]]]
 """Module → name → the shapes of arguments it may be called with (`Names.arguments`)."""
 
 _MADE: _ByModule = {
-    "pg_streaming_machine_learning.learning.forest": (
+    "pg_streaming_machine_learning.learning.river_forest": (
         "AdaptiveRandomForest",
         "_AdaptiveLeaf",
         "_BayesLeaf",

@@ -1,4 +1,4 @@
-"""A river model ↔ bytes: a pickle that names nothing but what is on a list.
+"""A model ↔ bytes: our forest writes its own, of river's it is a pickle that names nothing but what is on a list.
 
 A pickle may have anything called when it is loaded. This one is restricted three times: what a model is made
 of is compared with an exact list when it is written; the bytes are walked through before anything of them
@@ -13,11 +13,13 @@ import pickle
 from typing import Any
 
 from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.learning.forest import AdaptiveRandomForestClassifier
+from pg_streaming_machine_learning.learning.forest.snapshot import MAGIC
 from pg_streaming_machine_learning.learning.stored_check import check
 from pg_streaming_machine_learning.learning.stored_classes import NAMES
 from pg_streaming_machine_learning.learning.stored_parts import TAKEN_APART
 
-__all__ = ["dump_model", "load_model"]
+__all__ = ["dump_model", "is_own", "load_model"]
 
 MOST_BYTES = 2**30
 
@@ -30,6 +32,8 @@ def dump_model(model: Any) -> bytes:
     SnapshotError
         If it is made of anything that is not on the list, such as a class of one's own.
     """
+    if isinstance(model, AdaptiveRandomForestClassifier):
+        return model.to_bytes()
     written = io.BytesIO()
     try:
         _Pickler(written, protocol=5).dump(model)
@@ -57,6 +61,8 @@ def load_model(data: bytes, limit_bytes: int = MOST_BYTES) -> Any:
     """
     if len(data) > limit_bytes:
         raise SnapshotError(f"model has {len(data)} bytes, expected at most {limit_bytes}")
+    if is_own(data):
+        return AdaptiveRandomForestClassifier.from_bytes(data)
     check(data, NAMES)
     try:
         return _Unpickler(io.BytesIO(data)).load()
@@ -66,6 +72,11 @@ def load_model(data: bytes, limit_bytes: int = MOST_BYTES) -> Any:
         raise
     except BaseException as error:  # Rust's panics are no `Exception`
         raise SnapshotError(f"model of {len(data)} bytes is damaged: {error!r}") from error
+
+
+def is_own(data: bytes) -> bool:
+    """Whether bytes are of our own forest, which any release can read."""
+    return data.startswith(MAGIC)
 
 
 class _Pickler(pickle.Pickler):

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from pg_streaming_machine_learning.records.input import InputRecord
+from pg_streaming_machine_learning.records.update import WindowUpdate
 from pg_streaming_machine_learning.sources.limits import Limits
 from pg_streaming_machine_learning.sources.source import Part
-from pg_streaming_machine_learning.sources.windowed_feature import (
-    WindowedKeys,
-    finite,
-    update_of,
-    written_at_s,
-)
-from pg_streaming_machine_learning.wire.codec import AvroDecoder, WriterSchemas
+from pg_streaming_machine_learning.sources.windowed_feature import WindowedFeatures
+from pg_streaming_machine_learning.wire.codec import WriterSchemas
 from pg_streaming_machine_learning.wire.feature import Feature
 
 __all__ = ["FeaturesSource"]
@@ -35,13 +31,12 @@ class FeaturesSource:
     name = "features"
 
     def __init__(self, registry: WriterSchemas, limits: Limits, *, is_joined: bool = False) -> None:
-        self._limits = limits
-        self._keys = WindowedKeys(registry, limits, is_tolerant=is_joined)
-        self._values = AvroDecoder(Feature, registry)
+        self._features = WindowedFeatures(Feature, registry, limits, is_tolerant=is_joined)
+
+    def at_once(self, record: InputRecord) -> WindowUpdate | None:
+        """Return the update of a record (`PromptSource.at_once`)."""
+        return self._features.at_once(record)
 
     async def parts(self, record: InputRecord) -> AsyncIterator[Part]:
         """Yield the update of a record (`Source.parts`)."""
-        key, value = self._limits.key_and_value(record)
-        feature_key, start_ms = await self._keys.decode(key, record)
-        feature = await self._values.decode(value, written_at_s(record))
-        yield update_of(record, feature_key, start_ms, finite(feature.statistics()), label=None)
+        yield await self._features.decode(record)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pg_streaming_machine_learning.errors import RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import Update
 
-__all__ = ["Part", "RefusedPart", "Source", "read_whole"]
+__all__ = ["Part", "PromptSource", "RefusedPart", "Source", "read_whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,20 @@ class Source(Protocol):
             If the whole record is to become a dead letter; what was yielded of it before is void.
         RegistryUnavailable
             If it cannot be told yet: the same record is to be tried again, from its beginning.
+        """
+
+
+@runtime_checkable
+class PromptSource(Source, Protocol):
+    """A source whose records are short, and lead to one update each: most need not be waited for."""
+
+    def at_once(self, record: InputRecord) -> Update | None:
+        """Return the one update of a record, None if `parts` has to be asked, because a schema is not known.
+
+        Raises
+        ------
+        RefusedRecord
+            If the record is to become a dead letter.
         """
 
 

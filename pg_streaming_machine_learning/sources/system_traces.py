@@ -32,16 +32,23 @@ class SystemTracesSource:
         self._limits = limits
         self._values = AvroDecoder(SystemTrace, registry)
 
+    def at_once(self, record: InputRecord) -> ReadingsUpdate | None:
+        """Return the reading of a record (`PromptSource.at_once`)."""
+        fields = self._values.at_once(self._limits.value(record))
+        return None if fields is None else self._update(record, SystemTrace(*fields))
+
     async def parts(self, record: InputRecord) -> AsyncIterator[Part]:
         """Yield the reading of a record (`Source.parts`)."""
-        value = self._limits.value(record)
-        trace = await self._values.decode(value, written_at_s(record))
+        trace = await self._values.decode(self._limits.value(record), written_at_s(record))
+        yield self._update(record, trace)
+
+    def _update(self, record: InputRecord, trace: SystemTrace) -> ReadingsUpdate:
         if trace.metric is TraceMetric.UNKNOWN:
             raise RefusedRecord(Reason.BAD_VALUE, "metric is UNKNOWN, expected one that is known")
         host = check_host(trace.hostname)
         self._limits.check_time(trace.timestamp, record.timestamp_ms)
         reading = Reading(trace.about(), trace.timestamp, _number(trace.value))
-        yield ReadingsUpdate(SourcePlace(record.topic, record.partition, record.offset), host, (reading,))
+        return ReadingsUpdate(SourcePlace(record.topic, record.partition, record.offset), host, (reading,))
 
 
 def _number(text: str) -> float:

@@ -30,15 +30,19 @@ class TargetsSource:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
-    async def parts(self, record: InputRecord) -> AsyncIterator[Part]:
-        """Yield the label of a record (`Source.parts`)."""
+    def at_once(self, record: InputRecord) -> LabelUpdate:
+        """Return the label of a record (`PromptSource.at_once`)."""
         if record.key is None:
             raise RefusedRecord(Reason.NULL_KEY, "the record has no key, expected a windowed host")
         value = self._limits.value(record)
         host, start_ms = decode_target_key(record.key)
-        yield LabelUpdate(
+        return LabelUpdate(
             place=SourcePlace(record.topic, record.partition, record.offset),
             host=check_host(host),
             window_start_ms=self._limits.nearest_start(start_ms, record.timestamp_ms),
             label=decode_target(value),
         )
+
+    async def parts(self, record: InputRecord) -> AsyncIterator[Part]:
+        """Yield the label of a record (`Source.parts`)."""
+        yield self.at_once(record)

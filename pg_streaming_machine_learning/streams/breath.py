@@ -25,8 +25,12 @@ class Breath:
         self._clock = clock
         self._began_s = clock()
 
+    def is_due(self) -> bool:
+        """Say whether others waited for a time slice."""
+        return self._clock() - self._began_s >= SLICE_S
+
     async def take(self) -> None:
         """Let others run if they waited for a time slice."""
-        if self._clock() - self._began_s >= SLICE_S:
+        if self.is_due():
             await asyncio.sleep(0)
             self._began_s = self._clock()

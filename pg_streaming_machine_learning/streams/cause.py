@@ -36,4 +36,4 @@ def cause_headers(cause: LogPlace) -> tuple[Header, ...]:
     >>> cause_headers(LogPlace(12, 0))
     (('log-offset', b'12'), ('log-index', b'0'))
     """
-    return ((OFFSET_HEADER, str(cause.offset).encode()), (INDEX_HEADER, str(cause.index).encode()))
+    return ((OFFSET_HEADER, b"%d" % cause.offset), (INDEX_HEADER, b"%d" % cause.index))

@@ -12,7 +12,8 @@ from pg_streaming_machine_learning.learning.models import model_version
 from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
 from pg_streaming_machine_learning.outputs.published import Publisher
 from pg_streaming_machine_learning.records.output import Output
-from pg_streaming_machine_learning.records.prediction import Concluded
+from pg_streaming_machine_learning.records.prediction import Concluded, Effect
+from pg_streaming_machine_learning.records.update import LogRecord, ProgressMark
 from pg_streaming_machine_learning.state.layout import PROGRESS_KEY
 from pg_streaming_machine_learning.state.progress import EngineProgress
 from pg_streaming_machine_learning.state.recovery import Recovered
@@ -155,7 +156,14 @@ class EngineHost:
         for fetched in new:
             if self._is_replaying and fetched.offset >= self._emitted_to:
                 await self._meet()
-            await self._read(fetched, outputs, breath)
+            record = self._record(fetched)
+            if isinstance(record, ProgressMark):
+                await self._advance(record, fetched.offset, outputs, breath)
+            else:
+                for final in self.engine.take(record):
+                    self._put_out(final, outputs)
+            if breath.is_due():
+                await breath.take()
             if self.is_closed:
                 return
         if self._is_replaying and batch.end >= self._emitted_to:
@@ -169,25 +177,35 @@ class EngineHost:
         self._report_late()
         self._is_busy = False
 
-    async def _read(self, fetched: FetchedRecord, outputs: list[Outgoing], breath: Breath) -> None:
-        """Let the engine read one record, in steps."""
-        index = 0
+    def _record(self, fetched: FetchedRecord) -> LogRecord:
+        """Return the record of the log that was fetched."""
         try:
-            record = decode(fetched.value if fetched.value is not None else b"")
+            return decode(fetched.value if fetched.value is not None else b"")
         except LogFormatError as error:
             raise LogFormatError(f"{self._name}@{fetched.offset}: {error}") from error
-        for effect in self.engine.steps((record,)):
-            if effect is not None and not self._is_replaying:
-                # Without headers, as others write these topics.
-                outputs += [self._outgoing(each) for each in self._outlet.published.encode(effect)]
+
+    async def _advance(
+        self, mark: ProgressMark, offset: int, outputs: list[Outgoing], breath: Breath
+    ) -> None:
+        """Let the engine close what a mark lets it, in steps."""
+        index = 0
+        for effect in self.engine.steps((mark,)):
+            if effect is not None:
+                self._put_out(effect, outputs)
             if isinstance(effect, Concluded) and effect.prediction is not None:
                 if not self._is_replaying:
                     output = self._outlet.predictions.encode(effect.prediction)
-                    outputs.append(self._outgoing(output, LogPlace(fetched.offset, index)))
+                    outputs.append(self._outgoing(output, LogPlace(offset, index)))
                 index += 1
-            await breath.take()
-            if self.is_closed:
-                return
+            if breath.is_due():
+                await breath.take()
+                if self.is_closed:
+                    return
+
+    def _put_out(self, effect: Effect, outputs: list[Outgoing]) -> None:
+        """Add what is published of an effect; without headers, as others write these topics."""
+        if not self._is_replaying:
+            outputs += [self._outgoing(each) for each in self._outlet.published.encode(effect)]
 
     def _outgoing(self, output: Output, cause: LogPlace | None = None) -> Outgoing:
         partition = self._place[1] if output.partition is None else output.partition

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,13 +38,21 @@ class _Followed:
     active_s: float
     told: Progress | None
     told_s: float
+    woken_s: float = -math.inf
 
 
 class MarkSchedule:
     """The progress of the input partitions of this worker, and what of it is due to be told.
 
     Something is due when it changed, at most once a second for each partition, and again unchanged every
-    `idle_after_s`, so that an engine which reads the log from a later place hears of it too.
+    `idle_after_s`, so that an engine which reads the log from a later place hears of it too. What a partition
+    has reached that is nearly read to its end is due at once: predictions wait for it. In a backlog that
+    would only make the log longer, and where it has just woken, others have a second to wake as well.
+
+    Attributes
+    ----------
+    when_risen : callable
+        Called when a partition has reached a later event time.
 
     Parameters
     ----------
@@ -57,6 +66,7 @@ class MarkSchedule:
         self._idle_after_s = idle_after_s
         self._every_s = every_s
         self._followed: dict[InputPartition, _Followed] = {}
+        self.when_risen: Callable[[], None] = lambda: None
 
     def take(self, partition: InputPartition, event_ms: int | None, now_s: float) -> None:
         """Begin to follow a partition, of which its former owner had read up to some event time."""
@@ -74,10 +84,15 @@ class MarkSchedule:
         if event_ms is not None:
             # Bad records alone keep nobody waiting: a partition that brings no others becomes idle.
             known.active_s = now_s
-            known.event_ms = event_ms if known.event_ms is None else max(known.event_ms, event_ms)
+            if known.event_ms is None or event_ms > known.event_ms:
+                known.event_ms = event_ms
+                self.when_risen()
 
     def due(
-        self, now_s: float, is_read_to_end: Callable[[InputPartition], bool]
+        self,
+        now_s: float,
+        is_read_to_end: Callable[[InputPartition], bool],
+        is_near_end: Callable[[InputPartition], bool] = lambda _: False,
     ) -> tuple[list[Progress], list[Progress]]:
         """Return what has to be told now, first and then, and note that it was.
 
@@ -90,13 +105,25 @@ class MarkSchedule:
         for partition, known in sorted(self._followed.items()):
             quiet = now_s - known.active_s >= self._idle_after_s
             progress = Progress(partition, known.event_ms, quiet and is_read_to_end(partition))
-            if self._is_due(progress, known, now_s):
+            if self._is_due(progress, known, now_s) or (
+                self._is_pressing(progress, known, now_s) and is_near_end(partition)
+            ):
                 is_woken = known.told is None or (known.told.idle and not progress.idle)
                 if is_woken:
                     progress = Progress(partition, known.told.event_ms if known.told else None, False)
+                    known.woken_s = now_s
                 (woken if is_woken else due).append(progress)
                 known.told, known.told_s = progress, now_s
         return woken, due
+
+    def _is_pressing(self, progress: Progress, known: _Followed, now_s: float) -> bool:
+        """Say whether windows may wait for what has changed."""
+        return (
+            known.told is not None
+            and progress.event_ms != known.told.event_ms
+            and not known.told.idle
+            and now_s - known.woken_s >= self._every_s
+        )
 
     def _is_due(self, progress: Progress, known: _Followed, now_s: float) -> bool:
         if known.told is None:

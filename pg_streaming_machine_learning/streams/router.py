@@ -12,21 +12,21 @@ from typing import Any
 from pg_streaming_machine_learning.errors import RefusedRecord, RegistryUnavailable
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import InputPartition, ProgressMark, Update
-from pg_streaming_machine_learning.sources.source import RefusedPart, Source
+from pg_streaming_machine_learning.sources.source import PromptSource, RefusedPart, Source
 from pg_streaming_machine_learning.state.progress import RouterProgress, router_key
 from pg_streaming_machine_learning.streams.batch import Batch, FetchedRecord, TopicPlace
 from pg_streaming_machine_learning.streams.breath import Breath
 from pg_streaming_machine_learning.streams.dead_letters import DeadLetters
 from pg_streaming_machine_learning.streams.gate import CommitGate
+from pg_streaming_machine_learning.streams.host_place import host_place
 from pg_streaming_machine_learning.streams.marks import MarkSchedule, Progress
 from pg_streaming_machine_learning.streams.positions import Positions
 from pg_streaming_machine_learning.streams.transactions import Outgoing, Transactions
 from pg_streaming_machine_learning.windows.event_time import event_ms
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
-from pg_streaming_machine_learning.wire.log import encode_mark, encode_update, log_key
-from pg_streaming_machine_learning.wire.partition import partition_of
+from pg_streaming_machine_learning.wire.log import encode_mark, encode_update
 
-__all__ = ["Router", "RouterOutlet", "log_partition"]
+__all__ = ["Router", "RouterOutlet"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,17 +34,6 @@ FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 10.0
 
 Pause = Callable[[float], Awaitable[Any]]
-
-
-def log_partition(host: str, partitions: int) -> int:
-    """Return the partition of the log that a host belongs to, as Kafka's own clients choose it.
-
-    Examples
-    --------
-    >>> log_partition("abc", 1), log_partition("abc", 12), log_partition("foobar", 12)
-    (0, 3, 6)
-    """
-    return partition_of(host.encode(), partitions)
 
 
 @dataclass(frozen=True)
@@ -135,6 +124,7 @@ class Router:
         self.is_closed = False
         self._place = place
         self._source = source
+        self._prompt = source if isinstance(source, PromptSource) else None
         self._event_ms = event_ms
         self._transactions = transactions
         self._outlet = outlet
@@ -166,12 +156,15 @@ class Router:
         taken = _Taken([])
         breath = Breath(self._monotonic)
         for fetched in new:
-            one = await self._decode(_input_record(self._place, fetched), breath)
+            record = _input_record(self._place, fetched)
+            if not self._took_at_once(record, taken):
+                one = await self._decode(record, breath)
+                taken.records += one.records
+                taken.reach(one.event_ms)
+            if breath.is_due():
+                await breath.take()
             if self.is_closed:
                 return
-            taken.records += one.records
-            taken.reach(one.event_ms)
-            await breath.take()
         read_ms = taken.event_ms
         taken.reach(self._event_ms)
         if await self._commit(taken.records, RouterProgress(batch.end, taken.event_ms)):
@@ -219,13 +212,35 @@ class Router:
         return True
 
     def _outgoing(self, update: Update) -> Outgoing:
-        partition = log_partition(update.host, self._outlet.log_partitions)
-        return Outgoing(self._outlet.log_topic, partition, log_key(update), encode_update(update))
+        key, partition = host_place(update.host, self._outlet.log_partitions)
+        return Outgoing(self._outlet.log_topic, partition, key, encode_update(update))
 
     def _progress(self, progress: RouterProgress) -> Outgoing:
         outlet = self._outlet
         key, value = router_key(*self._place), progress.to_bytes()
         return Outgoing(outlet.progress_topic, outlet.progress_partition, key, value)
+
+    def _took_at_once(self, record: InputRecord, taken: _Taken) -> bool:
+        """Take a record if nothing has to be waited for: most are, and waiting costs more than decoding."""
+        if self._prompt is None:
+            return False
+        try:
+            update = self._prompt.at_once(record)
+        except RefusedRecord as refused:
+            taken.records.append(self._refused(record, refused))
+            return True
+        if update is None:
+            return False
+        self._take_update(update, taken)
+        return True
+
+    def _take_update(self, update: Update, taken: _Taken) -> None:
+        taken.records.append(self._outgoing(update))
+        taken.reach(event_ms(update, self._outlet.windows))
+
+    def _refused(self, record: InputRecord, refused: RefusedRecord) -> Outgoing:
+        logger.debug("refused place=%s %s", _place(record), refused)
+        return self._outlet.dead_letters.outgoing(record, refused)
 
     async def _decode(self, record: InputRecord, breath: Breath) -> _Taken:
         """Return what a record leads to, however long the registry takes."""
@@ -234,8 +249,7 @@ class Router:
             try:
                 taken = await self._read(record, breath)
             except RefusedRecord as refused:
-                logger.debug("refused place=%s %s", _place(record), refused)
-                taken = _Taken([self._outlet.dead_letters.outgoing(record, refused)])
+                taken = _Taken([self._refused(record, refused)])
             except RegistryUnavailable as error:
                 attempts += 1
                 _log_waiting(record, error, attempts)
@@ -255,14 +269,13 @@ class Router:
                 logger.debug("refused part place=%s %s", _place(record), part.refused)
                 taken.records.append(self._outlet.dead_letters.of_part(record, part))
             elif part is not None:
-                taken.records.append(self._outgoing(part))
-                taken.reach(event_ms(part, self._outlet.windows))
+                self._take_update(part, taken)
             await breath.take()
         return taken
 
 
 def _input_record(place: TopicPlace, fetched: FetchedRecord) -> InputRecord:
-    headers = tuple((name, value or b"") for name, value in fetched.headers)
+    headers = tuple([(name, value or b"") for name, value in fetched.headers]) if fetched.headers else ()
     return InputRecord(*place, fetched.offset, fetched.timestamp, fetched.key, fetched.value, headers)
 
 

@@ -144,14 +144,11 @@ class KafkaTransactions:
     def produce(self, record: Outgoing) -> None:
         """Hand a record of the transaction to the producer."""
         assert self._producer is not None
+        headers = list(record.headers) if record.headers else None
         while True:
             try:
                 self._producer.produce(
-                    record.topic,
-                    record.value,
-                    record.key,
-                    record.partition,
-                    headers=list(record.headers),
+                    record.topic, record.value, record.key, record.partition, headers=headers
                 )
             except BufferError:  # noqa: PERF203
                 self._producer.poll(0.1)

@@ -13,6 +13,7 @@ import faust
 from aiokafka.errors import KafkaConnectionError
 
 from pg_streaming_machine_learning.errors import BrokerUnreachable
+from pg_streaming_machine_learning.streams.collecting import collect_seldom
 from pg_streaming_machine_learning.streams.ending import OTHERWISE, end_process
 
 __all__ = ["Worker", "run_worker"]
@@ -52,6 +53,7 @@ class Worker(faust.Worker):
 
     def execute_from_commandline(self) -> NoReturn:
         """Run until stopped; an error that Faust ended with is one that nobody could foresee."""
+        collect_seldom()
         try:
             super().execute_from_commandline()
         except SystemExit as ending:

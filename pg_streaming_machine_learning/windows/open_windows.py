@@ -20,7 +20,6 @@ from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.records.prediction import Measured
 from pg_streaming_machine_learning.records.update import (
     DurationsUpdate,
-    LabelUpdate,
     Metric,
     ReadingsUpdate,
     Update,
@@ -142,11 +141,15 @@ class OpenWindows:
             return self._add_readings(update, watermark_ms)
         if isinstance(update, DurationsUpdate):
             return self._add_durations(update, watermark_ms)
-        late_ms = self.late_ms(update.window_start_ms, watermark_ms)
+        late_ms = self._windows.late_ms(update.window_start_ms, watermark_ms)
         if late_ms is not None:
             metric = update.metric if isinstance(update, WindowUpdate) else None
             return [Late(update.host, metric, update.window_start_ms, late_ms)]
-        self._add_of_window(update)
+        if isinstance(update, WindowUpdate):
+            self._windows.add(update)
+        else:
+            self._windows.open(update.host, update.window_start_ms)
+            self._labels.add(update)
         return []
 
     def take_measured(self) -> list[Measured]:
@@ -160,14 +163,6 @@ class OpenWindows:
         taken = self._measured.copy()
         self._measured.clear()
         return taken
-
-    def _add_of_window(self, update: WindowUpdate | LabelUpdate) -> None:
-        """Take in what is of one window."""
-        if isinstance(update, WindowUpdate):
-            self._windows.add(update)
-        else:
-            self._windows.open(update.host, update.window_start_ms)
-            self._labels.add(update)
 
     def _add_readings(self, update: ReadingsUpdate, watermark_ms: int | None) -> list[Late]:
         """Keep the readings that are not late, counters as their rates."""
@@ -265,6 +260,8 @@ class OpenWindows:
         run = self._runs.get(host)
         if run is not None and run[1] < next_ms:
             del self._runs[host]
+        if not (revisions or labels or durations):
+            return closed
         return ClosedWindow(host, window, {**revisions, **closed.revisions}, labels, durations)
 
     def snapshot(self) -> dict[str, bytes]:

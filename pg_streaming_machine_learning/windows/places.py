@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.records.snapshot import read_state, write_state
-from pg_streaming_machine_learning.records.update import InputPartition, SourcePlace
+from pg_streaming_machine_learning.records.update import SourcePlace
 
 __all__ = ["SeenPlaces"]
 
@@ -23,11 +23,12 @@ class SeenPlaces:
     """
 
     def __init__(self) -> None:
-        self._greatest: dict[InputPartition, tuple[int, int]] = {}
+        # Offset and index by topic and partition: plain tuples, as they are looked up for every update.
+        self._greatest: dict[tuple[str, int], tuple[int, int]] = {}
 
     def is_new(self, place: SourcePlace) -> bool:
         """Say whether an update comes from a place not seen yet, and remember the place."""
-        partition = InputPartition(place.topic, place.partition)
+        partition = (place.topic, place.partition)
         here = (place.offset, place.index)
         greatest = self._greatest.get(partition)
         if greatest is not None and here <= greatest:
@@ -38,8 +39,8 @@ class SeenPlaces:
     def snapshot(self) -> bytes:
         """Return the places as bytes."""
         state = [
-            [partition.topic, partition.partition, offset, index]
-            for partition, (offset, index) in sorted(self._greatest.items())
+            [topic, partition, offset, index]
+            for (topic, partition), (offset, index) in sorted(self._greatest.items())
         ]
         return write_state("places", 1, state)
 
@@ -54,7 +55,7 @@ class SeenPlaces:
         state = read_state("places", 1, data)
         try:
             self._greatest = {
-                InputPartition(topic, partition): (offset, index) for topic, partition, offset, index in state
+                (topic, partition): (offset, index) for topic, partition, offset, index in state
             }
         except (TypeError, ValueError) as error:
             raise SnapshotError("state of the seen places is incomplete") from error

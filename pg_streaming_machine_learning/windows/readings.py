@@ -160,10 +160,15 @@ class ReadingStore:
             self._final.append(Measured(host, metric, timestamp_ms, value))
 
     def settle(self, host: str, before_ms: int) -> None:
-        """Let a host's sums of before a time be final."""
-        for metric, series in self._hosts.get(host, {}).items():
-            if series.is_adding and series.newest_ms < before_ms:
-                self._settle(host, metric, series)
+        """Let a host's sums of before a time be final, in the order of the metrics."""
+        metrics = self._hosts.get(host)
+        if metrics is None:
+            return
+        ready = [
+            metric for metric, series in metrics.items() if series.is_adding and series.newest_ms < before_ms
+        ]
+        for metric in sorted(ready):  # metrics lie in another order after a restart
+            self._settle(host, metric, metrics[metric])
 
     def _settle(self, host: str, metric: Metric, series: _Series) -> None:
         """Let the sum at the end of a series be final."""
@@ -192,8 +197,10 @@ class ReadingStore:
             Values in order of arrival, at least one each, shape (n_readings,), by metric and the topic
             that the last reading of the metric came from; ascending.
         """
-        found = {}
-        metrics = self._hosts.get(host, {})
+        found: dict[tuple[Metric, str], NDArray[np.float64]] = {}
+        metrics = self._hosts.get(host)
+        if metrics is None:
+            return found
         for metric in sorted(metrics):
             values = metrics[metric].between(window.start_ms, window.end_ms)
             if len(values):

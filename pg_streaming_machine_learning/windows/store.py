@@ -86,10 +86,12 @@ class WindowStore:
             If no window starts where the update says. The router refuses such records, so the log was
             written with another window hop.
         """
-        self.open(update.host, update.window_start_ms)
-        revision = (update.statistics, update.label)
-        revisions = self._hosts[update.window_start_ms][update.host]
-        revisions[update.metric, update.place.topic] = revision
+        host, start_ms = update.host, update.window_start_ms
+        hosts = self._hosts.get(start_ms)
+        if hosts is None or host not in hosts:
+            self.open(host, start_ms)
+            hosts = self._hosts[start_ms]
+        hosts[host][update.metric, update.place.topic] = (update.statistics, update.label)
 
     def open(self, host: str, start_ms: int) -> None:
         """See that a host's window is open, and will be closed, whether it gets a revision or not.

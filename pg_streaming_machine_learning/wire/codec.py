@@ -11,11 +11,15 @@ import fastavro
 from dataclasses_avroschema import AvroModel
 
 from pg_streaming_machine_learning.wire.body import BodyReader
-from pg_streaming_machine_learning.wire.framing import frame, unframe
+from pg_streaming_machine_learning.wire.compiled import CompiledReader, compile_reader
+from pg_streaming_machine_learning.wire.framing import HEADER_BYTES, frame, unframe
+from pg_streaming_machine_learning.wire.zigzag import IRREGULAR
 
 __all__ = ["AvroDecoder", "AvroEncoder", "WriterSchemas", "schema_of"]
 
 Model = TypeVar("Model", bound=AvroModel)
+
+Making = Callable[[Any], Any]
 
 
 class WriterSchemas(Protocol):
@@ -50,12 +54,35 @@ class AvroDecoder(Generic[Model]):
     """
 
     def __init__(self, model: type[Model], registry: WriterSchemas) -> None:
+        self._model = model
         self._registry = registry
         schema = schema_of(model)
         self._reader = fastavro.parse_schema(schema)
         self._symbols = _symbols(schema)
-        self._make = _making_record(model)
-        self._bodies: dict[int, BodyReader] = {}
+        self._makings = _makings(model)
+        self._enums = {name: kind for name, kind in _kinds(model).items() if _is_a(kind, Enum)}
+        self._writers: dict[bytes, CompiledReader] = {}
+
+    def at_once(self, data: bytes) -> tuple[Any, ...] | None:
+        """Return the values of the record's fields in their order, None if its schema has to be asked for.
+
+        Raises
+        ------
+        RefusedRecord
+            See `decode`.
+        """
+        read = self._writers.get(data[:HEADER_BYTES])
+        return None if read is None else read(data, HEADER_BYTES)
+
+    async def fields(self, data: bytes, record_time_s: float | None = None) -> tuple[Any, ...]:
+        """Return the values of the record's fields in their order; see `decode`."""
+        values = self.at_once(data)
+        if values is not None:
+            return values
+        schema_id, _ = unframe(data)
+        writer = await self._registry.schema(schema_id, record_time_s)
+        read = self._writers[data[:HEADER_BYTES]] = self._reading(writer)
+        return read(data, HEADER_BYTES)
 
     async def decode(self, data: bytes, record_time_s: float | None = None) -> Model:
         """Return the record that the bytes hold.
@@ -74,12 +101,30 @@ class AvroDecoder(Generic[Model]):
         RegistryUnavailable
             If the registry gave no answer; nothing is known of the bytes then.
         """
-        schema_id, body = unframe(data)
-        reader = self._bodies.get(schema_id)
-        if reader is None:
-            writer = await self._registry.schema(schema_id, record_time_s)
-            reader = self._bodies[schema_id] = BodyReader(writer, self._reader, self._symbols)
-        return self._make(reader.read(body))
+        values = await self.fields(data, record_time_s)
+        return self._model(**dict(zip(self._makings, values, strict=True)))
+
+    def _reading(self, writer: Any) -> CompiledReader:
+        """Return what reads the bodies of a writer's schema: compiled, as far as it can be."""
+        bodies, makings = BodyReader(writer, self._reader, self._symbols), self._makings
+
+        def read_any(data: bytes, at: int) -> tuple[Any, ...]:
+            values = bodies.read(data[at:])
+            return tuple(
+                values[name] if making is None else making(values[name]) for name, making in makings.items()
+            )
+
+        read_most = compile_reader(writer, self._reader, self._enums)
+        if read_most is None:
+            return read_any
+
+        def read(data: bytes, at: int) -> tuple[Any, ...]:
+            try:
+                return read_most(data, at)
+            except IRREGULAR:
+                return read_any(data, at)
+
+        return read
 
 
 class AvroEncoder(Generic[Model]):
@@ -91,37 +136,54 @@ class AvroEncoder(Generic[Model]):
         The class of the records.
     schema_id : int
         The id under which the registry has its schema.
+
+    Attributes
+    ----------
+    schema_id : int
+        The same.
     """
 
     def __init__(self, model: type[Model], schema_id: int) -> None:
         self._schema = fastavro.parse_schema(schema_of(model))
-        self._schema_id = schema_id
+        self.schema_id = schema_id
 
     def encode(self, record: Model) -> bytes:
         """Return header and body of the record."""
         body = BytesIO()
         fastavro.schemaless_writer(body, self._schema, record.asdict())
-        return frame(self._schema_id, body.getvalue())
+        return frame(self.schema_id, body.getvalue())
 
 
-def _making(kind: Any) -> Callable[[Any], Any] | None:
+def _kinds(model: type[AvroModel]) -> dict[str, Any]:
+    """Return the types of the fields of a class, in their order."""
+    return {name: kind for name, kind in get_type_hints(model).items() if name[0] != "_"}
+
+
+def _is_a(kind: Any, parent: type) -> bool:
+    return isinstance(kind, type) and issubclass(kind, parent)
+
+
+def _making(kind: Any) -> Making | None:
     """Return what makes a value of a field's type of what fastavro returns, None if that is one."""
     if get_origin(kind) is list:
         making = _making(get_args(kind)[0])
         return None if making is None else lambda values: [making(value) for value in values]
-    if not isinstance(kind, type):
-        return None
-    if issubclass(kind, Enum):
-        return kind
-    return _making_record(kind) if issubclass(kind, AvroModel) else None
+    if _is_a(kind, Enum):
+        made: Making = kind
+        return made
+    return _making_record(kind) if _is_a(kind, AvroModel) else None
 
 
-def _making_record(model: type[Model]) -> Callable[[dict[str, Any]], Model]:
+def _makings(model: type[AvroModel]) -> dict[str, Making | None]:
+    """Return what makes the values of the fields of a class, in their order."""
+    return {name: _making(kind) for name, kind in _kinds(model).items()}
+
+
+def _making_record(model: type[AvroModel]) -> Making:
     """Return what makes a record of the class out of the fields that fastavro returns."""
-    fields = [(name, _making(kind)) for name, kind in get_type_hints(model).items() if name[0] != "_"]
-    made = [(name, making) for name, making in fields if making is not None]
+    made = [(name, making) for name, making in _makings(model).items() if making is not None]
 
-    def make(values: dict[str, Any]) -> Model:
+    def make(values: dict[str, Any]) -> AvroModel:
         for name, making in made:
             values[name] = making(values[name])
         return model(**values)

@@ -1,14 +1,15 @@
 """Records of the log topic ↔ bytes.
 
 The log is kept for ever and read again and again, so its format is fixed and compact: byte 0 is the version
-of the format, byte 1 the kind of record, then an Avro body by the schema below. What has been written is
-never changed; a kind that needs another shape gets a number of its own. Symbols are written by their place
-in the contract's enums, which only grow at their ends.
+of the format, byte 1 the kind of record, then an Avro body by a schema of `wire.log_schemas`. What has been
+written is never changed; a kind that needs another shape gets a number of its own. Symbols are written by
+their place in the contract's enums, which only grow at their ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -30,8 +31,18 @@ from pg_streaming_machine_learning.records.update import (
     Update,
     WindowUpdate,
 )
+from pg_streaming_machine_learning.wire.log_schemas import (
+    DURATIONS_UPDATE_SCHEMA,
+    LABEL_UPDATE_SCHEMA,
+    PROGRESS_MARK_SCHEMA,
+    READINGS_UPDATE_SCHEMA,
+    WINDOW_UPDATE_SCHEMA,
+)
+from pg_streaming_machine_learning.wire.metric_symbols import METRIC_BYTES, METRIC_OF
+from pg_streaming_machine_learning.wire.window_update import read_window_update, window_update_bytes
+from pg_streaming_machine_learning.wire.zigzag import IRREGULAR
 
-__all__ = ["FORMAT_VERSION", "decode", "encode_mark", "encode_update", "log_key"]
+__all__ = ["FORMAT_VERSION", "decode", "encode_mark", "encode_update"]
 
 FORMAT_VERSION = 1
 """Byte 0 of every value of the log."""
@@ -51,75 +62,26 @@ DURATIONS_UPDATE = 4
 LABEL_UPDATE = 5
 """Byte 1 of a label."""
 
+_HEAD_BYTES = 2
+_WINDOW_UPDATE_HEAD = bytes((FORMAT_VERSION, WINDOW_UPDATE))
+
 _METRICS = tuple(metric.value for metric in TraceMetric)
 _MEASURES = tuple(measure.value for measure in TraceMeasure)
 _UNITS = tuple(unit.value for unit in TraceUnit)
 
 
-def _record(name: str, **fields: Any) -> Any:
-    """Return the parsed schema of a record with these fields, in this order."""
-    return fastavro.parse_schema(
-        {
-            "type": "record",
-            "name": name,
-            "fields": [{"name": field, "type": kind} for field, kind in fields.items()],
-        }
-    )
-
-
-def _array(name: str, **fields: Any) -> Any:
-    """Return the schema of an array of records with these fields."""
-    return {"type": "array", "items": _record(name, **fields)}
-
-
-_PLACE = {"topic": "string", "partition": "int", "offset": "long", "index": "int", "host": "string"}
-
-_UPDATE = _record(
-    "WindowUpdate",
-    **_PLACE,
-    metric="int",
-    measure="int",
-    unit="int",
-    window_start_ms="long",
-    statistics={"type": "array", "items": "double"},
-    label=["null", "int"],
-)
-
-_READINGS = _record(
-    "ReadingsUpdate",
-    **_PLACE,
-    readings=_array(
-        "Reading",
-        metric="int",
-        measure="int",
-        unit="int",
-        timestamp_ms="long",
-        value="double",
-        counter="string",
-    ),
-)
-
-_DURATIONS = _record(
-    "DurationsUpdate",
-    **_PLACE,
-    durations=_array("Duration", service="string", start_ms="long", duration_us="long", is_error="boolean"),
-)
-
-_LABEL = _record("LabelUpdate", **_PLACE, window_start_ms="long", label="int")
-
-_MARK = _record(
-    "ProgressMark",
-    topic="string",
-    partition="int",
-    partitions="int",
-    event_ms=["null", "long"],
-    idle="boolean",
-    sent_ms="long",
-)
-
-
 def encode_update(update: Update) -> bytes:
     """Return the value of an update."""
+    if isinstance(update, WindowUpdate):
+        try:
+            return _WINDOW_UPDATE_HEAD + window_update_bytes(update)
+        except IRREGULAR:
+            return _encode_update(update)
+    return _encode_update(update)
+
+
+def _encode_update(update: Update) -> bytes:
+    """Return the value of an update of any kind."""
     place = update.place
     fields: dict[str, Any] = {
         "topic": place.topic,
@@ -130,22 +92,22 @@ def encode_update(update: Update) -> bytes:
     }
     if isinstance(update, ReadingsUpdate):
         fields["readings"] = [_reading_fields(reading) for reading in update.readings]
-        return _encode(READINGS_UPDATE, _READINGS, fields)
+        return _encode(READINGS_UPDATE, READINGS_UPDATE_SCHEMA, fields)
     if isinstance(update, DurationsUpdate):
         fields["durations"] = [_duration_fields(duration) for duration in update.durations]
-        return _encode(DURATIONS_UPDATE, _DURATIONS, fields)
+        return _encode(DURATIONS_UPDATE, DURATIONS_UPDATE_SCHEMA, fields)
     fields |= {"window_start_ms": update.window_start_ms, "label": update.label}
     if isinstance(update, LabelUpdate):
-        return _encode(LABEL_UPDATE, _LABEL, fields)
+        return _encode(LABEL_UPDATE, LABEL_UPDATE_SCHEMA, fields)
     fields |= {**_metric_fields(update.metric), "statistics": update.statistics}
-    return _encode(WINDOW_UPDATE, _UPDATE, fields)
+    return _encode(WINDOW_UPDATE, WINDOW_UPDATE_SCHEMA, fields)
 
 
 def encode_mark(mark: ProgressMark) -> bytes:
     """Return the value of a progress mark."""
     return _encode(
         PROGRESS_MARK,
-        _MARK,
+        PROGRESS_MARK_SCHEMA,
         {
             "topic": mark.input.topic,
             "partition": mark.input.partition,
@@ -157,11 +119,6 @@ def encode_mark(mark: ProgressMark) -> bytes:
     )
 
 
-def log_key(record: LogRecord) -> bytes | None:
-    """Return the key of a record of the log: the host of an update, none for a mark."""
-    return None if isinstance(record, ProgressMark) else record.host.encode()
-
-
 def decode(value: bytes) -> LogRecord:
     """Return the record that a value of the log holds.
 
@@ -170,7 +127,17 @@ def decode(value: bytes) -> LogRecord:
     LogFormatError
         If the bytes are damaged, or were written by a newer release.
     """
-    if len(value) < 2 or value[0] != FORMAT_VERSION:
+    if value.startswith(_WINDOW_UPDATE_HEAD):
+        try:
+            return read_window_update(value, _HEAD_BYTES)
+        except IRREGULAR:
+            return _decode_any(value)
+    return _decode_any(value)
+
+
+def _decode_any(value: bytes) -> LogRecord:
+    """Return the record of any kind, or say what is wrong with it."""
+    if len(value) < _HEAD_BYTES or value[0] != FORMAT_VERSION:
         raise LogFormatError(
             f"record of the log begins with {value[:2].hex(' ') or 'nothing'}, expected format version "
             f"{FORMAT_VERSION:02x}: it is damaged or was written by a newer release"
@@ -194,7 +161,7 @@ def _encode(kind: int, schema: Any, fields: dict[str, Any]) -> bytes:
 
 def _decode(schema: Any, value: bytes) -> dict[str, Any]:
     body = BytesIO(value)
-    body.seek(2)
+    body.seek(_HEAD_BYTES)
     try:
         found: Any = fastavro.schemaless_reader(body, schema, None)
     except Exception as error:  # whatever it is, the engine must not go on
@@ -236,19 +203,18 @@ def _place(fields: dict[str, Any]) -> SourcePlace:
     return SourcePlace(fields["topic"], fields["partition"], fields["offset"], fields["index"])
 
 
-def _metric(fields: dict[str, Any]) -> Metric:
-    return Metric(
-        _symbol(_METRICS, fields["metric"]),
-        _symbol(_MEASURES, fields["measure"]),
-        _symbol(_UNITS, fields["unit"]),
-    )
+@lru_cache(len(METRIC_OF))
+def _metric(metric: int, measure: int, unit: int) -> Metric:
+    """Return the metric of three symbols, the same object as in every other record."""
+    symbols = _symbol(_METRICS, metric), _symbol(_MEASURES, measure), _symbol(_UNITS, unit)
+    return METRIC_OF[METRIC_BYTES[symbols]]
 
 
 def _update(fields: dict[str, Any]) -> WindowUpdate:
     return WindowUpdate(
         place=_place(fields),
         host=fields["host"],
-        metric=_metric(fields),
+        metric=_metric(fields["metric"], fields["measure"], fields["unit"]),
         window_start_ms=fields["window_start_ms"],
         statistics=tuple(fields["statistics"]),
         label=fields["label"],
@@ -257,7 +223,12 @@ def _update(fields: dict[str, Any]) -> WindowUpdate:
 
 def _readings(fields: dict[str, Any]) -> ReadingsUpdate:
     readings = tuple(
-        Reading(_metric(each), each["timestamp_ms"], each["value"], each["counter"])
+        Reading(
+            _metric(each["metric"], each["measure"], each["unit"]),
+            each["timestamp_ms"],
+            each["value"],
+            each["counter"],
+        )
         for each in fields["readings"]
     )
     return ReadingsUpdate(_place(fields), fields["host"], readings)
@@ -292,10 +263,10 @@ def _symbol(symbols: tuple[str, ...], place: int) -> str:
 
 
 _KINDS: dict[int, tuple[Any, Callable[[dict[str, Any]], LogRecord]]] = {
-    WINDOW_UPDATE: (_UPDATE, _update),
-    PROGRESS_MARK: (_MARK, _mark),
-    READINGS_UPDATE: (_READINGS, _readings),
-    DURATIONS_UPDATE: (_DURATIONS, _durations),
-    LABEL_UPDATE: (_LABEL, _label),
+    WINDOW_UPDATE: (WINDOW_UPDATE_SCHEMA, _update),
+    PROGRESS_MARK: (PROGRESS_MARK_SCHEMA, _mark),
+    READINGS_UPDATE: (READINGS_UPDATE_SCHEMA, _readings),
+    DURATIONS_UPDATE: (DURATIONS_UPDATE_SCHEMA, _durations),
+    LABEL_UPDATE: (LABEL_UPDATE_SCHEMA, _label),
 }
 """Schema and maker of each kind of record."""

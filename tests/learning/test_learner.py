@@ -17,9 +17,9 @@ from river import base
 from river.__version__ import __version__ as river_version
 
 from pg_streaming_machine_learning.errors import SnapshotError
-from pg_streaming_machine_learning.learning.forest import AdaptiveRandomForest
 from pg_streaming_machine_learning.learning.learner import Learner, probability_of_bottleneck
 from pg_streaming_machine_learning.learning.models import ModelSpec, create_model, model_version
+from pg_streaming_machine_learning.learning.river_forest import AdaptiveRandomForest
 from pg_streaming_machine_learning.records.prediction import Prediction, Sample
 from pg_streaming_machine_learning.records.snapshot import pack, unpack, write_state
 from pg_streaming_machine_learning.records.update import Metric

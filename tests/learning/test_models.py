@@ -12,19 +12,26 @@ from river.__version__ import __version__ as river_version
 
 from pg_streaming_machine_learning import __version__
 from pg_streaming_machine_learning.errors import ModelError
-from pg_streaming_machine_learning.learning.forest import AdaptiveRandomForest
+from pg_streaming_machine_learning.learning.forest import AdaptiveRandomForestClassifier
 from pg_streaming_machine_learning.learning.models import (
     FOREST_DEFAULTS,
     ModelSpec,
     create_model,
     model_version,
 )
+from pg_streaming_machine_learning.learning.river_forest import AdaptiveRandomForest
 from pg_streaming_machine_learning.learning.standardized import Standardized
 
 
-def test_the_default_is_rivers_adaptive_random_forest_made_fit() -> None:
-    """Seeded, bounded in memory, 60 % of the features at each split."""
+def test_the_default_is_our_forest_with_both_classes_known() -> None:
     model = create_model(ModelSpec(), seed=7)
+    assert isinstance(model, AdaptiveRandomForestClassifier)
+    assert (model.n_models, model.seed, model.classes_) == (10, 7, (0, 1))
+
+
+def test_rivers_adaptive_random_forest_comes_made_fit() -> None:
+    """Seeded, bounded in memory, 60 % of the features at each split."""
+    model = create_model(ModelSpec("river.forest.ARFClassifier"), seed=7)
     assert isinstance(model, AdaptiveRandomForest)
     assert (model.n_models, model.max_features, model.max_size, model.seed) == (10, 0.6, 16.0, 7)
 

@@ -20,8 +20,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pg_streaming_machine_learning.errors import SnapshotError
-from pg_streaming_machine_learning.learning.forest import AdaptiveRandomForest
 from pg_streaming_machine_learning.learning.models import ModelSpec, create_model
+from pg_streaming_machine_learning.learning.river_forest import AdaptiveRandomForest
 from pg_streaming_machine_learning.learning.standardized import Standardized
 from pg_streaming_machine_learning.learning.stored_check import check
 from pg_streaming_machine_learning.learning.stored_classes import NAMES
@@ -179,7 +179,9 @@ def text(value: str) -> bytes:
     return b"\x8c" + bytes([len(value)]) + value.encode()
 
 
-FOREST_NAME = text("pg_streaming_machine_learning.learning.forest") + text("AdaptiveRandomForest") + b"\x93"
+FOREST_NAME = (
+    text("pg_streaming_machine_learning.learning.river_forest") + text("AdaptiveRandomForest") + b"\x93"
+)
 DELAYED = text("pg_streaming_machine_learning.learning.stored_parts") + text("delayed") + b"\x93"
 STATE = b"}" + text("__setstate__") + DELAYED + b"s"
 PROGRAMS = {

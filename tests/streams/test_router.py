@@ -17,9 +17,10 @@ from pg_streaming_machine_learning.records.update import (
 from pg_streaming_machine_learning.state.progress import RouterProgress, router_key
 from pg_streaming_machine_learning.streams.dead_letters import DeadLetters
 from pg_streaming_machine_learning.streams.gate import CommitGate
+from pg_streaming_machine_learning.streams.host_place import host_place
 from pg_streaming_machine_learning.streams.marks import MarkSchedule, Progress
 from pg_streaming_machine_learning.streams.positions import Positions
-from pg_streaming_machine_learning.streams.router import Router, RouterOutlet, log_partition
+from pg_streaming_machine_learning.streams.router import Router, RouterOutlet
 from pg_streaming_machine_learning.streams.transactions import Outgoing
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 from pg_streaming_machine_learning.wire.log import decode
@@ -120,7 +121,7 @@ def progress_of(record: Outgoing) -> RouterProgress:
 def test_hosts_go_where_kafkas_own_clients_send_them(host: str, hash_: int) -> None:
     """Key and partition of the log agree, so that any Kafka tool finds a host's records."""
     for partitions in (1, 3, 12):
-        assert log_partition(host, partitions) == (hash_ & 0x7FFFFFFF) % partitions
+        assert host_place(host, partitions) == (host.encode(), (hash_ & 0x7FFFFFFF) % partitions)
 
 
 def test_updates_leave_by_host_and_keep_their_place() -> None:

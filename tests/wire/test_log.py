@@ -24,7 +24,7 @@ from pg_streaming_machine_learning.records.update import (
     Update,
     WindowUpdate,
 )
-from pg_streaming_machine_learning.wire.log import decode, encode_mark, encode_update, log_key
+from pg_streaming_machine_learning.wire.log import decode, encode_mark, encode_update
 
 UPDATE = WindowUpdate(
     place=SourcePlace("in", 2, 1_000, 0),
@@ -84,7 +84,6 @@ GOLDEN_LABEL = bytes.fromhex("01 05  04 69 6e  04  d0 0f  00  06 77 65 62  80 80
 def test_the_golden_readings_durations_and_label(update: Update, golden: bytes) -> None:
     assert encode_update(update).hex(" ") == golden.hex(" ")
     assert decode(golden) == update
-    assert log_key(update) == b"web"
 
 
 def test_the_golden_update() -> None:
@@ -95,11 +94,6 @@ def test_the_golden_update() -> None:
 def test_the_golden_mark() -> None:
     assert encode_mark(MARK).hex(" ") == GOLDEN_MARK.hex(" ")
     assert decode(GOLDEN_MARK) == MARK
-
-
-def test_an_update_is_keyed_by_its_host_and_a_mark_by_nothing() -> None:
-    assert log_key(UPDATE) == b"web"
-    assert log_key(MARK) is None
 
 
 int32 = st.integers(0, 2**31 - 1)

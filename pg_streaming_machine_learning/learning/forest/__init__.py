@@ -1,0 +1,9 @@
+"""Our adaptive random forest: compiled, with a reference in plain Python that gives the same bits."""
+
+from pg_streaming_machine_learning.learning.forest.classifier import (
+    AdaptiveRandomForestClassifier,
+    Explained,
+    ForestEvent,
+)
+
+__all__ = ["AdaptiveRandomForestClassifier", "Explained", "ForestEvent"]

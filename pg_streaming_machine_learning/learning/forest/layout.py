@@ -67,13 +67,17 @@ class Shape:
     @property
     def node_bytes(self) -> int:
         """Bytes of a node, with its half of a leaf."""
-        leaf = 8 + 24 + 4 * self.subspace + 4 * self.classes
-        return 12 + 4 * self.classes + (leaf + 1) // 2
+        return 12 + 4 * self.classes + (self.leaf_bytes + 1) // 2
+
+    @property
+    def leaf_bytes(self) -> int:
+        """Bytes of a leaf."""
+        return 8 + 24 + 4 * self.subspace + 4 * self.classes
 
     @property
     def block_bytes(self) -> int:
         """Bytes of a block."""
-        return 4 * STATISTICS * self.subspace + 4 * self.codes + 4
+        return 4 * (STATISTICS * self.subspace + 1) + 4 * self.codes + 4
 
     @property
     def set_bytes(self) -> int:
@@ -97,11 +101,5 @@ class Capacity:
 
     @property
     def leaves(self) -> int:
-        """Room for leaves: a tree in which every split has two children has one leaf more than splits."""
+        """Room for leaves: every split has two children, so there is one leaf more than splits."""
         return self.nodes // 2 + 1
-
-    def bytes(self, shape: Shape) -> int:
-        """Return how many bytes the arrays of such a tree take."""
-        leaf = 8 + 24 + 4 * shape.subspace + 4 * shape.classes
-        nodes = self.nodes * (12 + 4 * shape.classes) + self.leaves * leaf
-        return 64 + nodes + self.blocks * shape.block_bytes + self.sets * shape.set_bytes

@@ -160,8 +160,12 @@ def say(tree, plan, node, leaf, row, scratch):
 
 
 @njit(error_model="numpy")
-def refresh(pool, b, sub):
+def refresh(tree, plan, leaf, b):
     """Compute what `say` needs of a block's weights, means and squares."""
+    offsets = offsets_of(plan)
+    subspace = subspace_of(tree, plan)
+    pool = pool_of(tree, plan)
+    sub = plan.sub
     for j in range(sub):
         n = np.float64(pool[b, j])
         squares = np.float64(pool[b, 2 * sub + j])
@@ -172,6 +176,10 @@ def refresh(pool, b, sub):
         pool[b, 5 * sub + j] = HALF_LOG2_E * precision if varies else known
         safe = precision if varies else 1.0
         pool[b, 6 * sub + j] = HALF_LOG2_2PI - 0.5 * log2(safe) if varies else 0.0
+    if plan.nominal:
+        for j in range(sub):
+            if offsets[subspace[leaf, j]] >= 0:
+                pool[b, 5 * sub + j] = 0.0
 
 
 @njit(error_model="numpy")
@@ -233,9 +241,5 @@ def add(tree, plan, leaf, row, c, w, scratch):
                 if row[column] >= 0.0:
                     at = offsets[column] + np.int64(row[column])
                     codes[b, at] = np.float64(codes[b, at]) + w
-    refresh(pool, b, sub)
-    if plan.nominal:
-        for j in range(sub):
-            if offsets[subspace[leaf, j]] >= 0:
-                pool[b, 5 * sub + j] = 0.0
+    refresh(tree, plan, leaf, b)
     return True

@@ -8,8 +8,7 @@ import numpy as np
 from numba import njit
 
 from pg_streaming_machine_learning.learning.forest.kernel.adwin import ADWIN_SIZE, adwin_add
-from pg_streaming_machine_learning.learning.forest.layout import CHECK, FREED, LEAVES, RESTING
-from pg_streaming_machine_learning.learning.forest.kernel.leaf import add, gather, say
+from pg_streaming_machine_learning.learning.forest.kernel.leaf import add, gather, refresh, say
 from pg_streaming_machine_learning.learning.forest.kernel.memory import (
     child_of,
     codes_of,
@@ -30,7 +29,14 @@ from pg_streaming_machine_learning.learning.forest.kernel.memory import (
 )
 from pg_streaming_machine_learning.learning.forest.kernel.randomness import next_random
 from pg_streaming_machine_learning.learning.forest.kernel.split import try_to_split
-from pg_streaming_machine_learning.learning.forest.kernel.tree import find, free_blocks, goes_right, has_room, reset
+from pg_streaming_machine_learning.learning.forest.kernel.tree import (
+    find,
+    free_blocks,
+    goes_right,
+    has_room,
+    reset,
+)
+from pg_streaming_machine_learning.learning.forest.layout import CHECK, FREED, LEAVES, RESTING
 
 __all__ = ["DRIFT", "EVENT_SIZE", "WARNING", "run"]
 
@@ -415,3 +421,17 @@ def begin(plans, trees, states, scratches):
     """Begin the first tree of every member."""
     for m in range(states.shape[0]):
         _begin_tree(trees[m, 0], plans[0], states[m], scratches[0])
+
+
+@njit(cache=True, error_model="numpy")
+def refresh_all(plans, trees, states):
+    """Compute again what blocks hold besides what is stored: see `leaf.refresh`."""
+    plan = plans[0]
+    for m in range(states.shape[0]):
+        for slot in range(1 + states[m, HAS_BACKGROUND]):
+            tree = trees[m, slot]
+            meta, table = meta_of(tree, plan), table_of(tree, plan)
+            for leaf in range(meta[LEAVES]):
+                for c in range(plan.classes):
+                    if table[leaf, c] >= 0:
+                        refresh(tree, plan, leaf, table[leaf, c])

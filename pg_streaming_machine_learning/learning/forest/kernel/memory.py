@@ -32,9 +32,7 @@ PLAN = np.dtype(
 """What all trees have in common: sizes, parameters, limits; addresses of the Poisson distribution and of where
 the nominal features have their codes."""
 
-_SCRATCH = (
-    "order probabilities logs values terms gains bounds left left_sum right_sum cells estimates shares"
-)
+_SCRATCH = "order probabilities logs values terms gains bounds left left_sum right_sum cells estimates shares"
 SCRATCH = np.dtype([(name, np.int64) for name in _SCRATCH.split()])
 """Addresses of room to compute in: nothing there lasts from one sample to the next."""
 

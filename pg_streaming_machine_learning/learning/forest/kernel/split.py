@@ -8,7 +8,6 @@ import numpy as np
 from numba import njit
 
 from pg_streaming_machine_learning.learning.forest.kernel.arithmetic import log2, normal_cdf, xlog2x
-from pg_streaming_machine_learning.learning.forest.layout import LEAVES, NODES, POINTS, SETS_USED, SHARES
 from pg_streaming_machine_learning.learning.forest.kernel.memory import (
     border_of,
     bounds_of,
@@ -33,6 +32,7 @@ from pg_streaming_machine_learning.learning.forest.kernel.memory import (
     table_of,
 )
 from pg_streaming_machine_learning.learning.forest.kernel.tree import draw_subspace, free_blocks
+from pg_streaming_machine_learning.learning.forest.layout import LEAVES, NODES, POINTS, SETS_USED, SHARES
 
 __all__ = ["POINTS", "SHARES", "try_to_split"]
 

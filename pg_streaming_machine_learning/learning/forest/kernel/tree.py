@@ -7,15 +7,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from pg_streaming_machine_learning.learning.forest.layout import (
-    BLOCKS,
-    FREED,
-    LEAVES,
-    META_SIZE,
-    NODES,
-    RNG,
-    SETS_USED,
-)
 from pg_streaming_machine_learning.learning.forest.kernel.memory import (
     border_of,
     child_of,
@@ -32,6 +23,15 @@ from pg_streaming_machine_learning.learning.forest.kernel.memory import (
     table_of,
 )
 from pg_streaming_machine_learning.learning.forest.kernel.randomness import below, next_random
+from pg_streaming_machine_learning.learning.forest.layout import (
+    BLOCKS,
+    FREED,
+    LEAVES,
+    META_SIZE,
+    NODES,
+    RNG,
+    SETS_USED,
+)
 
 __all__ = ["draw_subspace", "find", "free_blocks", "goes_right", "has_room", "reset", "take_block"]
 

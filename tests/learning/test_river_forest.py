@@ -18,8 +18,9 @@ from river import checks, forest
 from river.datasets import synth
 from river.tree.nodes.branch import NumericBinaryBranch
 
-from pg_streaming_machine_learning.learning.forest import AdaptiveRandomForest, subspace_size
 from pg_streaming_machine_learning.learning.models import FOREST_DEFAULTS
+from pg_streaming_machine_learning.learning.river_forest import AdaptiveRandomForest
+from pg_streaming_machine_learning.learning.subspace import subspace_size
 
 Sample = tuple[dict[str, Any], int]
 

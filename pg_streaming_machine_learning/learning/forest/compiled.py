@@ -1,0 +1,480 @@
+"""The forest on arrays: gives the kernel its room, lets it have more, and reads and writes what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pg_streaming_machine_learning.learning.forest import layout
+from pg_streaming_machine_learning.learning.forest.kernel.adwin import ADWIN_SIZE
+from pg_streaming_machine_learning.learning.forest.kernel.member import (
+    EVENT_SIZE,
+    EVENTS,
+    HAS_BACKGROUND,
+    RANDOM,
+    SAMPLES,
+    STATE_SIZE,
+    TREES,
+    VOTING,
+    begin,
+    refresh_all,
+    run,
+)
+from pg_streaming_machine_learning.learning.forest.kernel.memory import PLAN, SCRATCH, TREE
+from pg_streaming_machine_learning.learning.forest.layout import Capacity, Shape
+from pg_streaming_machine_learning.learning.forest.plan import ForestPlan, Votes
+from pg_streaming_machine_learning.learning.forest.splitmix import Splitmix
+
+__all__ = ["CompiledForest"]
+
+_FIRST = Capacity(nodes=32, blocks=16, sets=1)
+_EVENTS = 64
+_NOTHING = np.zeros((1, 1, 1, 1))
+
+Arrays = list[NDArray[Any]]
+
+
+class CompiledForest:
+    """The members of a forest, compiled.
+
+    Parameters
+    ----------
+    plan : ForestPlan
+        What it is to be.
+    """
+
+    def __init__(self, plan: ForestPlan) -> None:
+        members = plan.n_models
+        self.plan = plan
+        self.n_features = self.n_classes = 0
+        self._shape = Shape(classes=0, subspace=0, codes=0, words=0)
+        self._code_room: dict[int, int] = {}
+        self._states = np.zeros((members, STATE_SIZE), np.int64)
+        self._tallies = np.zeros((members, 2))
+        self._detectors = np.zeros((members, 2, ADWIN_SIZE), np.int64)
+        self._events = np.zeros((members, _EVENTS, EVENT_SIZE))
+        self._told: list[tuple[int, int, int, float, float, bool]] = []
+        self.importances = np.zeros((members, 0))
+        self._poisson = np.array(plan.poisson, np.uint64)
+        self._records = np.zeros((members, 2), TREE)
+        self._arrays: list[list[Arrays]] = []
+        random = Splitmix(plan.seed)
+        for member in range(members):
+            self._states[member, RANDOM] = random.signed()
+        self._fit_plan()
+        self._arrays = [[self._new_arrays(_FIRST) for _ in range(2)] for _ in range(members)]
+        self._point_to_all()
+        begin(self._plans, self._records, self._states, self._scratches[0][0])
+
+    @property
+    def allocated_bytes(self) -> int:
+        """Bytes of all arrays that last."""
+        own: Arrays = [self._states, self._tallies, self._detectors, self._events, self.importances]
+        trees = (array for slots in self._arrays for arrays in slots for array in arrays)
+        return sum(array.nbytes for array in own) + sum(array.nbytes for array in trees)
+
+    def grow(self, n_features: int, n_classes: int, code_sizes: Mapping[int, int]) -> None:
+        """Make room for features, classes and nominal values; leaves draw from the features that are new.
+
+        Raises
+        ------
+        ValueError
+            If there is no room for them in `max_bytes`.
+        """
+        former, shape = self.n_features, self._shape
+        offsets = self._offsets
+        self.n_features, self.n_classes = n_features, n_classes
+        self._code_room = dict(code_sizes)
+        try:
+            self._fit_plan()
+        except ValueError:
+            self.n_features, self.n_classes = former, shape.classes
+            raise
+        self.importances = _widened(self.importances, (len(self.importances), n_features))
+        for slots in self._arrays:
+            for slot, arrays in enumerate(slots):
+                capacity = _capacity(arrays)
+                slots[slot] = self._reshaped(arrays, capacity, shape, offsets)
+        self._point_to_all()
+        if n_features > former:
+            for member, slots in enumerate(self._arrays):
+                for arrays in self._in_use(member):
+                    _widen_leaves(arrays, shape.subspace, self._shape.subspace, former, n_features)
+
+    def run(
+        self,
+        rows: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        weights: NDArray[np.float64],
+        explain: bool = False,
+        n_jobs: int = 1,
+    ) -> Votes:
+        """Take rows through all members: each row is predicted, then learned if it has a weight.
+
+        Parameters
+        ----------
+        rows : ndarray of float32, shape (n, features)
+            NaN is missing; of a nominal feature a code, -1 for a value not met.
+        labels : ndarray of int64, shape (n,)
+            Classes.
+        weights : ndarray of float64, shape (n,)
+            0 for a row that is only predicted.
+        explain : bool
+            Whether to give reasons.
+        n_jobs : int
+            Threads.
+        """
+        members, n, classes = self.plan.n_models, len(rows), self.n_classes
+        votes = np.empty((members, n, classes))
+        trusts = np.empty((members, n))
+        reasons = np.zeros((members, n, self.n_features, classes)) if explain else _NOTHING
+        bases = np.zeros((members, n, classes)) if explain else _NOTHING[0]
+        done = np.zeros(members, np.int64)
+        spans = _spans(members, n_jobs)
+
+        def work(span: tuple[int, int], scratch: NDArray[Any]) -> None:
+            run(
+                self._plans, span[0], span[1], self._records, self._states, self._tallies, self._detectors,
+                self._events, self.importances, done, rows, labels, weights, votes, trusts, explain, reasons,
+                bases, scratch,
+            )  # fmt: skip
+
+        while True:
+            if len(spans) == 1:
+                work(spans[0], self._scratches[0][0])
+            else:
+                scratches = [self._scratch(number)[0] for number in range(len(spans))]
+                with ThreadPoolExecutor(len(spans)) as pool:
+                    list(pool.map(work, spans, scratches))
+            if (done == n).all():
+                break
+            for member in np.flatnonzero(done < n).tolist():
+                self._make_room(member)
+        for member in np.flatnonzero(self._states[:, EVENTS]).tolist():
+            self._take_events(member)
+        return Votes(votes, trusts, reasons if explain else None, bases if explain else None)
+
+    def take_events(self) -> list[tuple[int, int, int, float, float, bool]]:
+        """Return what happened since the last call: member, kind, sample, error before and after, replaced."""
+        taken, self._told = self._told, []
+        return sorted(taken, key=lambda event: (event[2], event[0], event[1]))
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return all that the future depends on, whatever room there is."""
+        members = np.zeros((self.plan.n_models, 5), np.int64)
+        for place, field in enumerate((HAS_BACKGROUND, RANDOM, SAMPLES, TREES)):
+            members[:, place] = self._states[:, field]
+        trees = [arrays for member in range(self.plan.n_models) for arrays in self._in_use(member)]
+        parts = [_tree_state(arrays, self._shape) for arrays in trees]
+        state = {
+            "members": members,
+            "tallies": self._tallies.copy(),
+            "detectors": self._detectors.copy(),
+            "importances": self.importances.copy(),
+        }
+        return state | {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take on a state of a forest of the same plan, that has grown as this one has."""
+        members = state["members"]
+        self._states[:] = 0
+        for place, field in enumerate((HAS_BACKGROUND, RANDOM, SAMPLES, TREES)):
+            self._states[:, field] = members[:, place]
+        self._tallies[:] = state["tallies"]
+        self._detectors[:] = state["detectors"]
+        self.importances[:] = state["importances"]
+        at = {"trees": 0, "nodes": 0, "leaves": 0, "blocks": 0, "sets": 0}
+        for member in range(self.plan.n_models):
+            for slot in range(2):
+                if slot == 0 or members[member, 0]:
+                    self._arrays[member][slot] = self._loaded(state, at)
+                else:
+                    self._arrays[member][slot] = self._new_arrays(_FIRST)
+        self._point_to_all()
+        refresh_all(self._plans, self._records, self._states)
+        self._told.clear()
+
+    def _fit_plan(self) -> None:
+        """Write the plan's record, and room to compute in, for the present numbers of features and classes."""
+        plan = self.plan
+        offsets = np.full(max(self.n_features, 1), -1, np.int64)
+        sizes = np.zeros(max(self.n_features, 1), np.int64)
+        room = 0
+        for column in sorted(self._code_room):
+            offsets[column], sizes[column] = room, self._code_room[column]
+            room += self._code_room[column]
+        words = (max(self._code_room.values(), default=0) + 63) // 64
+        shape = Shape(self.n_classes, plan.sub(self.n_features), room, words)
+        limits = plan.limits(shape, self.n_features)
+        self._shape, self._limits, self._offsets, self._sizes = shape, limits, offsets, sizes
+        self._plans = np.zeros(1, PLAN)
+        values: dict[str, float] = {
+            "classes": shape.classes,
+            "features": self.n_features,
+            "sub": shape.subspace,
+            "codes": shape.codes,
+            "words": shape.words,
+            "leaf_kind": plan.leaf_kind,
+            "background": int(plan.has_background),
+            "nominal": int(bool(self._code_room)),
+            "poisson_size": len(self._poisson),
+            "node_limit": limits.nodes,
+            "block_limit": limits.blocks,
+            "set_limit": limits.sets,
+            "poisson": self._poisson.ctypes.data,
+            "offsets": offsets.ctypes.data,
+            "sizes": sizes.ctypes.data,
+            "grace": plan.grace_period,
+            "log_delta": plan.log_delta,
+            "tau": plan.tau,
+            "wait": plan.wait,
+            "warning_delta": plan.warning_delta,
+            "drift_delta": plan.drift_delta,
+        }
+        for name, value in values.items():
+            self._plans[name] = value
+        self._scratches: list[tuple[NDArray[Any], Arrays]] = [self._new_scratch()]
+
+    def _scratch(self, number: int) -> tuple[NDArray[Any], Arrays]:
+        while len(self._scratches) <= number:
+            self._scratches.append(self._new_scratch())
+        return self._scratches[number]
+
+    def _new_scratch(self) -> tuple[NDArray[Any], Arrays]:
+        """Return a record of room to compute in, and the arrays it points to."""
+        shape, points = self._shape, layout.POINTS
+        sub, classes = shape.subspace, shape.classes
+        arrays: dict[str, NDArray[Any]] = {
+            "order": np.zeros(self.n_features + 1, np.int64),
+            "shares": np.zeros(shape.codes + 1, np.int64),
+            "cells": np.zeros((layout.SHARES + 1, classes)),
+            "estimates": np.zeros(2),
+        }
+        arrays |= {name: np.zeros(classes + 1) for name in ("probabilities", "logs")}
+        arrays |= {name: np.zeros(sub + 1) for name in ("values", "terms", "gains", "bounds")}
+        arrays |= {name: np.zeros(points) for name in ("left", "left_sum", "right_sum")}
+        record = np.zeros(1, SCRATCH)
+        for name, array in arrays.items():
+            record[name] = array.ctypes.data
+        return record, list(arrays.values())
+
+    def _new_arrays(self, capacity: Capacity) -> Arrays:
+        """Return the arrays of a tree, in the order of `layout`."""
+        shape = self._shape
+        nodes, leaves, blocks = capacity.nodes, capacity.leaves, capacity.blocks
+        return [
+            np.zeros(layout.META_SIZE, np.int64),
+            np.zeros(nodes, np.int32),
+            np.zeros(nodes, np.int32),
+            np.zeros(nodes, np.float32),
+            np.zeros((nodes, shape.classes), np.float32),
+            np.zeros((leaves, 2), np.int32),
+            np.zeros((leaves, 3)),
+            np.zeros((leaves, shape.subspace), np.int32),
+            np.full((leaves, shape.classes), -1, np.int32),
+            np.zeros((blocks, layout.STATISTICS * shape.subspace + 1), np.float32),
+            np.zeros((blocks, shape.codes), np.float32),
+            np.zeros(blocks, np.int32),
+            np.zeros((capacity.sets, 2 * shape.words), np.int64),
+        ]
+
+    def _reshaped(
+        self, arrays: Arrays, capacity: Capacity, former: Shape, offsets: NDArray[np.int64]
+    ) -> Arrays:
+        """Return arrays of the present shape, with what was in those of a former one."""
+        new = self._new_arrays(capacity)
+        for place, (old, array) in enumerate(zip(arrays, new, strict=True)):
+            if place == layout.POOL:
+                _copy_pool(old, array, former.subspace, self._shape.subspace)
+            elif place == layout.CODES:
+                for column in range(len(offsets)):
+                    if offsets[column] >= 0:
+                        _copy_codes(old, array, offsets, self._offsets, column)
+            elif place == layout.SETS:
+                words = former.words
+                array[: len(old), :words] = old[:, :words]
+                array[: len(old), self._shape.words : self._shape.words + words] = old[:, words:]
+            else:
+                array[tuple(slice(length) for length in old.shape)] = old
+        return new
+
+    def _make_room(self, member: int) -> None:
+        """Let the trees of a member have more room where they need it."""
+        self._take_events(member)
+        for slot in range(2):
+            arrays = self._arrays[member][slot]
+            meta, has, limits = arrays[layout.META], _capacity(arrays), self._limits
+            needs_blocks = meta[layout.FREED] == 0 and meta[layout.BLOCKS] >= has.blocks
+            wanted = Capacity(
+                _doubled(has.nodes, meta[layout.NODES] + 2 > has.nodes, limits.nodes),
+                _doubled(has.blocks, needs_blocks, limits.blocks),
+                _doubled(has.sets, meta[layout.SETS_USED] >= has.sets, limits.sets),
+            )
+            if wanted != has:
+                self._arrays[member][slot] = self._reshaped(arrays, wanted, self._shape, self._offsets)
+                self._point_to(member, slot)
+
+    def _point_to_all(self) -> None:
+        for member in range(self.plan.n_models):
+            for slot in range(2):
+                self._point_to(member, slot)
+
+    def _point_to(self, member: int, slot: int) -> None:
+        """Tell the kernel where a tree's arrays are."""
+        arrays = self._arrays[member][slot]
+        capacity = _capacity(arrays)
+        addresses = [array.ctypes.data for array in arrays]
+        self._records[member, slot] = (*addresses, capacity.nodes, capacity.blocks, capacity.sets)
+
+    def _in_use(self, member: int) -> list[Arrays]:
+        """Return the arrays of the tree that votes, and of the one in the background if there is one."""
+        voting = int(self._states[member, VOTING])
+        slots = self._arrays[member]
+        return [slots[voting], slots[1 - voting]] if self._states[member, HAS_BACKGROUND] else [slots[voting]]
+
+    def _take_events(self, member: int) -> None:
+        for event in self._events[member, : self._states[member, EVENTS]].tolist():
+            kind, sample, before, after, replaced = event
+            self._told.append((member, int(kind), int(sample), before, after, bool(replaced)))
+        self._states[member, EVENTS] = 0
+
+    def _loaded(self, state: Mapping[str, NDArray[Any]], at: dict[str, int]) -> Arrays:
+        """Return the arrays of the next tree of a state, and move on."""
+        shape = self._shape
+        meta = state["trees"][at["trees"]]
+        nodes, leaves, sets = int(meta[0]), int(meta[1]), int(meta[2])
+        of_leaves = slice(at["leaves"], at["leaves"] + leaves)
+        of_nodes = slice(at["nodes"], at["nodes"] + nodes)
+        has_block = state["has_block"][of_leaves]
+        blocks = int(has_block.sum())
+        capacity = Capacity(_power(nodes + 2, _FIRST.nodes), _power(blocks, _FIRST.blocks), _power(sets, 1))
+        limits = self._limits
+        arrays = self._new_arrays(
+            Capacity(
+                max(min(capacity.nodes, limits.nodes), nodes),
+                max(min(capacity.blocks, limits.blocks), blocks),
+                max(min(capacity.sets, limits.sets), sets),
+            )
+        )
+        own = arrays[layout.META]
+        own[layout.NODES], own[layout.LEAVES], own[layout.SETS_USED] = nodes, leaves, sets
+        own[layout.BLOCKS] = blocks
+        own[layout.RNG], own[layout.RESTING], own[layout.CHECK] = meta[3], meta[4], meta[5]
+        for place, name in (
+            (layout.FEATURE, "feature"),
+            (layout.CHILD, "child"),
+            (layout.BOUND, "border"),
+            (layout.COUNTS, "counts"),
+        ):
+            arrays[place][:nodes] = state[name][of_nodes]
+        for place, name in (
+            (layout.PLACE, "place"),
+            (layout.SCORES, "scores"),
+            (layout.SUBSPACE, "subspace"),
+        ):
+            arrays[place][:leaves] = state[name][of_leaves]
+        arrays[layout.TABLE][:leaves][has_block] = np.arange(blocks)
+        of_blocks = slice(at["blocks"], at["blocks"] + blocks)
+        pool, stored, five = arrays[layout.POOL], state["pool"][of_blocks], 5 * shape.subspace
+        pool[:blocks, :five] = stored[:, :five]
+        pool[:blocks, -1] = stored[:, -1]
+        arrays[layout.CODES][:blocks] = state["codes"][of_blocks]
+        arrays[layout.SETS][:sets] = state["sets"][at["sets"] : at["sets"] + sets]
+        for name, count in (("trees", 1), ("nodes", nodes), ("leaves", leaves), ("blocks", blocks)):
+            at[name] += count
+        at["sets"] += sets
+        return arrays
+
+
+def _tree_state(arrays: Arrays, shape: Shape) -> dict[str, NDArray[Any]]:
+    """Return what is in the arrays of a tree."""
+    meta = arrays[layout.META]
+    nodes, leaves = int(meta[layout.NODES]), int(meta[layout.LEAVES])
+    sets = int(meta[layout.SETS_USED])
+    table = arrays[layout.TABLE][:leaves]
+    has_block = table >= 0
+    blocks = table[has_block]
+    pool = arrays[layout.POOL][blocks]
+    fields = (layout.NODES, layout.LEAVES, layout.SETS_USED, layout.RNG, layout.RESTING, layout.CHECK)
+    return {
+        "trees": meta[list(fields)][None, :].copy(),
+        "feature": arrays[layout.FEATURE][:nodes],
+        "child": arrays[layout.CHILD][:nodes],
+        "border": np.where(arrays[layout.FEATURE][:nodes] < 0, np.float32(0), arrays[layout.BOUND][:nodes]),
+        "counts": arrays[layout.COUNTS][:nodes],
+        "place": arrays[layout.PLACE][:leaves],
+        "scores": arrays[layout.SCORES][:leaves],
+        "subspace": arrays[layout.SUBSPACE][:leaves],
+        "has_block": has_block,
+        "pool": np.concatenate([pool[:, : 5 * shape.subspace], pool[:, -1:]], axis=1),
+        "codes": arrays[layout.CODES][blocks],
+        "sets": arrays[layout.SETS][:sets],
+    }
+
+
+def _widen_leaves(arrays: Arrays, old: int, new: int, former: int, n_features: int) -> None:
+    """Let every leaf of a tree draw from the features that are new until it has its share."""
+    meta, subspace = arrays[layout.META], arrays[layout.SUBSPACE]
+    random = Splitmix(int(meta[layout.RNG]))
+    for leaf in range(int(meta[layout.LEAVES])):
+        subspace[leaf, old:new] = random.sample(former, n_features, new - old)
+    meta[layout.RNG] = random.state_signed
+
+
+def _capacity(arrays: Arrays) -> Capacity:
+    return Capacity(len(arrays[layout.FEATURE]), len(arrays[layout.POOL]), len(arrays[layout.SETS]))
+
+
+def _copy_pool(old: NDArray[Any], new: NDArray[Any], former: int, sub: int) -> None:
+    """Copy blocks to blocks of a wider subspace; what is new there is empty."""
+    n = len(old)
+    for statistic in range(layout.STATISTICS):
+        new[:n, statistic * sub : statistic * sub + former] = old[
+            :, statistic * former : (statistic + 1) * former
+        ]
+    new[:n, 3 * sub + former : 4 * sub] = np.inf
+    new[:n, 4 * sub + former : 5 * sub] = -np.inf
+    new[:n, -1] = old[:, -1]
+
+
+def _copy_codes(
+    old: NDArray[Any],
+    new: NDArray[Any],
+    offsets: NDArray[np.int64],
+    new_offsets: NDArray[np.int64],
+    column: int,
+) -> None:
+    """Copy the weights of a nominal feature's values."""
+    ends = sorted(int(offset) for offset in offsets if offset > offsets[column])
+    begin, end = int(offsets[column]), ends[0] if ends else old.shape[1]
+    at = int(new_offsets[column])
+    new[: len(old), at : at + end - begin] = old[:, begin:end]
+
+
+def _widened(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    new = np.zeros(shape, array.dtype)
+    new[tuple(slice(length) for length in array.shape)] = array
+    return new
+
+
+def _doubled(has: int, is_needed: bool, limit: int) -> int:
+    return min(has * 2, max(limit, has)) if is_needed else has
+
+
+def _power(wanted: int, least: int) -> int:
+    """Return `least` times a power of two that is enough."""
+    room = least
+    while room < wanted:
+        room *= 2
+    return room
+
+
+def _spans(members: int, n_jobs: int) -> list[tuple[int, int]]:
+    """Return the members in as many nearly equal parts as there are threads."""
+    jobs = max(1, min(n_jobs, members))
+    ends = [members * job // jobs for job in range(jobs + 1)]
+    return list(zip(ends, ends[1:], strict=False))

@@ -1,0 +1,124 @@
+"""What a forest is to be: its parameters, checked, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pg_streaming_machine_learning.learning.forest.arithmetic import log2
+from pg_streaming_machine_learning.learning.forest.layout import Capacity, Shape
+from pg_streaming_machine_learning.learning.subspace import subspace_size
+
+__all__ = ["LEAF_KINDS", "ForestPlan", "Votes"]
+
+LEAF_KINDS = ("mc", "nb", "nba")
+"""Majority class, naive Bayes, whichever of both was right more often: as the kernel counts them."""
+
+LN2 = 0.6931471805599453
+_MEMBER_BYTES = 16_384
+_MOST_TIMES = 64
+
+
+@dataclass(frozen=True)
+class ForestPlan:
+    """Parameters of a forest; see `AdaptiveRandomForestClassifier`."""
+
+    n_models: int
+    max_features: float | int | str | None
+    lambda_value: float
+    grace_period: float
+    delta: float
+    tau: float
+    wait: float
+    leaf_kind: int
+    has_background: bool
+    warning_delta: float
+    drift_delta: float
+    seed: int
+    max_bytes: int
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("n_models", 1, 10_000),
+            ("lambda_value", 1e-6, 50.0),
+            ("grace_period", 1.0, 1e9),
+            ("delta", 1e-300, 0.999),
+            ("tau", 0.0, 100.0),
+            ("wait", 0.0, 1e9),
+            ("warning_delta", 1e-300, 0.999),
+            ("drift_delta", 1e-300, 0.999),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} is {value!r}, expected {low} to {high}")
+        subspace_size(self.max_features, 1)
+
+    @cached_property
+    def log_delta(self) -> float:
+        """Natural logarithm of 1 / delta."""
+        return LN2 * log2(1.0 / self.delta)
+
+    @cached_property
+    def poisson(self) -> tuple[int, ...]:
+        """Thresholds for 64 random bits: as many as are not above them is how often a sample is learned."""
+        with localcontext() as context:
+            context.prec = 50
+            share = (-Decimal(self.lambda_value)).exp()
+            below = Decimal(0)
+            thresholds = []
+            for times in range(_MOST_TIMES):
+                below += share
+                share *= Decimal(self.lambda_value) / (times + 1)
+                thresholds.append(min(int(below * 2**64), 2**64 - 1))
+        return tuple(thresholds)
+
+    def sub(self, n_features: int) -> int:
+        """Return how many of so many features a leaf watches."""
+        return subspace_size(self.max_features, n_features)
+
+    def limits(self, shape: Shape, n_features: int) -> Capacity:
+        """Return how much room a tree may have at most, so that the forest stays below `max_bytes`.
+
+        Raises
+        ------
+        ValueError
+            If not even the smallest trees fit.
+        """
+        room = self.max_bytes - self.n_models * (_MEMBER_BYTES + 8 * n_features)
+        of_tree = room // (2 * self.n_models) - 256
+        sets = of_tree // 8 // shape.set_bytes if shape.words else 0
+        rest = of_tree - sets * shape.set_bytes
+        nodes = rest // 3 // shape.node_bytes
+        blocks = (rest - nodes * shape.node_bytes) // shape.block_bytes
+        if nodes < 3 or blocks < shape.classes:
+            raise ValueError(
+                f"max_bytes is {self.max_bytes}, too little for {self.n_models} trees of {n_features} features and "
+                f"{shape.classes} classes"
+            )
+        return Capacity(min(nodes, 2**30), min(blocks, 2**30), min(max(sets, 1), 2**23))
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What the members of a forest say about rows.
+
+    Parameters
+    ----------
+    votes : ndarray, shape (members, n, classes)
+        Probabilities; zeros from a member that knows nothing.
+    trusts : ndarray, shape (members, n)
+        How far each is to be trusted.
+    reasons : ndarray, shape (members, n, features, classes), or None
+        Contribution of each feature, times trust.
+    bases : ndarray, shape (members, n, classes), or None
+        What each member says before it looks at features, times trust.
+    """
+
+    votes: NDArray[np.float64]
+    trusts: NDArray[np.float64]
+    reasons: NDArray[np.float64] | None = None
+    bases: NDArray[np.float64] | None = None
