@@ -84,9 +84,7 @@ class Leaf:
         majority = max(range(len(counts)), key=lambda c: counts[c], default=0)
         bits = {} if world.plan.leaf_kind == MAJORITY else self._log_likelihoods(counts, row)
         bayes = max(bits, key=lambda c: bits[c], default=None)
-        if bayes is not None and (
-            world.plan.leaf_kind == BAYES or self.bayes_right >= self.majority_right
-        ):
+        if bayes is not None and (world.plan.leaf_kind == BAYES or self.bayes_right >= self.majority_right):
             shares = [exp((bits[c] - bits[bayes]) * LN2) if c in bits else 0.0 for c in range(len(counts))]
             norm = add_up(shares)
             return Opinion([share / norm for share in shares], majority, bayes, weight, True)
