@@ -34,9 +34,10 @@ from pg_streaming_machine_learning.learning.forest.kernel.tree import (
     free_blocks,
     goes_right,
     has_room,
+    is_full,
     reset,
 )
-from pg_streaming_machine_learning.learning.forest.layout import CHECK, FREED, LEAVES, RESTING
+from pg_streaming_machine_learning.learning.forest.layout import CHECK, LEAVES, RESTING
 
 __all__ = ["DRIFT", "EVENT_SIZE", "WARNING", "run"]
 
@@ -133,7 +134,7 @@ def _wake(tree, plan):
     if found < 0:
         return
     other, least = _least_promising(tree, plan, n_leaves)
-    if other >= 0 and meta[FREED] == 0:
+    if other >= 0 and is_full(tree, plan):
         if most <= 2.0 * least:
             return
         _rest(tree, plan, other)
