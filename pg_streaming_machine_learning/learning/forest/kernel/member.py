@@ -362,7 +362,7 @@ def _run_member(
         trusts[i] = (tally[0] + 1.0) / (tally[1] + 2.0) if total > 0.0 else 0.0
         if explain and total > 0.0:
             _explain(tree, plan, leaf, row, by_bayes, trusts[i], scratch, reasons[i], bases[i])
-        if w <= 0.0:
+        if not w > 0.0:
             continue
         y = labels[i]
         error = np.int64(0) if said == y else np.int64(1)
