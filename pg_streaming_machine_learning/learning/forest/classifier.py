@@ -102,7 +102,7 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         ``"mc"`` majority class, ``"nb"`` naive Bayes, ``"nba"`` whichever was right more often.
     warning_delta, drift_delta : float
         Sensitivity of the detectors; a `warning_delta` of 0 grows no trees in the background.
-    nominal_features : collection of hashable
+    nominal_features : collection of hashable, or None
         Names of the features whose values are names, even where they are numbers.
     class_weights : mapping of label to float, or None
         By which samples of a class are weighted; 1 where a label is not named.
@@ -152,7 +152,7 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         leaf_prediction: str = "nba",
         warning_delta: float = 0.02,
         drift_delta: float = 0.005,
-        nominal_features: Collection[Hashable] = (),
+        nominal_features: Collection[Hashable] | None = None,
         class_weights: Mapping[Any, float] | None = None,
         classes: Sequence[Any] | None = None,
         max_bytes: int = 128 * 2**20,
@@ -382,7 +382,7 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         if self.leaf_prediction not in LEAF_KINDS:
             raise ValueError(f"leaf_prediction is {self.leaf_prediction!r}, expected one of {LEAF_KINDS}")
         self._backend = backend
-        self._columns = Columns(self.nominal_features)
+        self._columns = Columns(self.nominal_features or ())
         self._labels: dict[Any, int] = {}
         self._forest: Forest = backend.forest(
             ForestPlan(

@@ -55,7 +55,8 @@ def write_forest(
         If a label, a name or a value is neither text, number, bool nor None.
     """
     plain = dict(parameters)
-    plain["nominal_features"] = sorted(parameters["nominal_features"], key=repr)
+    named = parameters["nominal_features"]
+    plain["nominal_features"] = None if named is None else sorted(named, key=repr)
     weights = parameters["class_weights"]
     plain["class_weights"] = None if weights is None else [[_plain(k), float(v)] for k, v in weights.items()]
     plain["classes"] = None if parameters["classes"] is None else list(parameters["classes"])
@@ -99,7 +100,6 @@ def read_forest(kind: type[AnyForest], data: bytes) -> AnyForest:
         parameters = dict(head["parameters"])
         weights = parameters["class_weights"]
         parameters["class_weights"] = None if weights is None else {label: float(w) for label, w in weights}
-        parameters["nominal_features"] = tuple(parameters["nominal_features"])
         labels, names = list(head["classes"]), list(head["features"])
         codes = {int(column): list(values) for column, values in head["nominal"]}
         centers = arrays.pop("centers")
