@@ -12,6 +12,7 @@ from typing import Any
 from pg_streaming_machine_learning.errors import RefusedRecord, RegistryUnavailable
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import InputPartition, ProgressMark, Update
+from pg_streaming_machine_learning.sources.routing import route
 from pg_streaming_machine_learning.sources.source import RefusedPart, Source
 from pg_streaming_machine_learning.state.progress import RouterProgress, router_key
 from pg_streaming_machine_learning.streams.batch import Batch, FetchedRecord, TopicPlace
@@ -21,7 +22,6 @@ from pg_streaming_machine_learning.streams.gate import CommitGate
 from pg_streaming_machine_learning.streams.marks import MarkSchedule, Progress
 from pg_streaming_machine_learning.streams.positions import Positions
 from pg_streaming_machine_learning.streams.transactions import Outgoing, Transactions
-from pg_streaming_machine_learning.windows.event_time import event_ms
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 from pg_streaming_machine_learning.wire.log import encode_mark, encode_update, log_key
 from pg_streaming_machine_learning.wire.partition import partition_of
@@ -232,10 +232,7 @@ class Router:
         pause_s, attempts = FIRST_PAUSE_S, 0
         while not self.is_closed:
             try:
-                taken = await self._read(record, breath)
-            except RefusedRecord as refused:
-                logger.debug("refused place=%s %s", _place(record), refused)
-                taken = _Taken([self._outlet.dead_letters.outgoing(record, refused)])
+                routed = await route(self._source, record, self._outlet.windows, breath.take)
             except RegistryUnavailable as error:
                 attempts += 1
                 _log_waiting(record, error, attempts)
@@ -244,21 +241,18 @@ class Router:
                 continue
             if attempts:
                 logger.info("registry answers again place=%s attempts=%d", _place(record), attempts)
-            return taken
+            return _Taken([self._written(record, part) for part in routed.parts], routed.event_ms)
         return _Taken([])
 
-    async def _read(self, record: InputRecord, breath: Breath) -> _Taken:
-        """Return what the parts of a record lead to."""
-        taken = _Taken([])
-        async for part in self._source.parts(record):
-            if isinstance(part, RefusedPart):
-                logger.debug("refused part place=%s %s", _place(record), part.refused)
-                taken.records.append(self._outlet.dead_letters.of_part(record, part))
-            elif part is not None:
-                taken.records.append(self._outgoing(part))
-                taken.reach(event_ms(part, self._outlet.windows))
-            await breath.take()
-        return taken
+    def _written(self, record: InputRecord, part: Update | RefusedPart | RefusedRecord) -> Outgoing:
+        """Return the record that is written of a part: an update, or a dead letter."""
+        if isinstance(part, RefusedRecord):
+            logger.debug("refused place=%s %s", _place(record), part)
+            return self._outlet.dead_letters.outgoing(record, part)
+        if isinstance(part, RefusedPart):
+            logger.debug("refused part place=%s %s", _place(record), part.refused)
+            return self._outlet.dead_letters.of_part(record, part)
+        return self._outgoing(part)
 
 
 def _input_record(place: TopicPlace, fetched: FetchedRecord) -> InputRecord:
