@@ -53,11 +53,8 @@ def _disturbances(learning: Learning) -> list[str]:
         lines.append(f"{counts.repeated:,} updates were repeated and count once.")
     if account.strangers:
         named = ", ".join(account.strangers[:MOST_NAMED])
-        more = (
-            f" and {len(account.strangers) - MOST_NAMED:,} more"
-            if len(account.strangers) > MOST_NAMED
-            else ""
-        )
+        left = len(account.strangers) - MOST_NAMED
+        more = f" and {left:,} more" if left > 0 else ""
         lines.append(f"Spans of hosts without metrics (see HOST_ALIASES): {named}{more}.")
     if learning.open_windows:
         lines.append(f"{learning.open_windows:,} windows are still open and not predicted.")

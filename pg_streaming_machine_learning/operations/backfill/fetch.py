@@ -182,9 +182,7 @@ class Fetch:
             return
         where = f"{topic}[{partition}]" if topic else "the topics"
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
-            raise TopicError(
-                f"{where}: records were deleted before they were read ({error.str()}): try again"
-            )
+            raise TopicError(f"{where}: records were deleted before they were read: {error.str()}")
         if error.fatal() or not (error.retriable() or error.code() in _PASSING):
             raise TopicError(f"{where} cannot be read: {error.str()}")
 

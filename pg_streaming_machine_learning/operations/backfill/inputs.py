@@ -1,4 +1,4 @@
-"""From input topics: routed here, as the workers' routers do it, in the order in which records were written."""
+"""From input topics: routed as the workers do it, in the order in which records were written."""
 
 from __future__ import annotations
 

@@ -137,9 +137,9 @@ class Merge(Generic[Record]):
         return taken
 
     def _step(self) -> bool:
-        """Put in order what the blocks hold up to the end of the one that ends first; False if one is missing."""
+        """Put in order what lies before the end of the first block to end; False if some block is missing."""
         lanes = [(number, lane) for number, lane in enumerate(self._lanes) if not lane.is_used_up]
-        if not lanes or not all([lane.has_some() for _, lane in lanes]):
+        if not lanes or not all(lane.has_some() for _, lane in lanes):
             return False
         end_ms, last = min((lane.times[-1], number) for number, lane in lanes)
         times: list[int] = []

@@ -69,10 +69,13 @@ def write_trained(
     SnapshotError
         If the file cannot be written, or a snapshot is too large.
     """
-    snapshots = []
-    for partition, (engine, position) in enumerate(zip(engines, positions, strict=True)):
+
+    def take(partition: int) -> StoredSnapshot:
         try:
-            snapshots.append(StoredSnapshot(*taker.take(engine, partition, position, now_ms)))
+            taken = taker.take(engines[partition], partition, positions[partition], now_ms)
         except SnapshotError as error:
             raise SnapshotError(f"the model of partition {partition} cannot be kept: {error}") from error
-    return write_snapshot_file(path, SnapshotFile(name, taker.application, now_ms, tuple(snapshots)))
+        return StoredSnapshot(*taken)
+
+    snapshots = tuple(map(take, range(len(engines))))
+    return write_snapshot_file(path, SnapshotFile(name, taker.application, now_ms, snapshots))
