@@ -75,8 +75,7 @@ class Fetch:
         )
 
     def __enter__(self) -> Fetch:
-        begin = [self._place(number, self._positions[number]) for number in self._open]
-        self._consumer.assign(begin)
+        self._consumer.assign([self._place(number) for number in sorted(self._open)])
         return self
 
     def __exit__(
@@ -132,9 +131,10 @@ class Fetch:
     def _sorted_out(self, messages: Sequence[Message]) -> Iterator[Fetched]:
         """Yield the records among messages by stretch, and take notice of the rest."""
         by_place: dict[tuple[str | None, int | None], list[Message]] = {}
+        notices = []
         for message in messages:
             if message.error() is not None:
-                self._notice(message)
+                notices.append(message)  # the end of a partition comes with its last records
             else:
                 by_place.setdefault((message.topic(), message.partition()), []).append(message)
         for (topic, partition), some in by_place.items():
@@ -145,6 +145,8 @@ class Fetch:
                 records = self._records(number, topic, partition, some)
                 if records:
                     yield number, records
+        for notice in notices:
+            self._notice(notice)
 
     def _records(
         self, number: int, topic: str, partition: int, messages: Sequence[Message]
@@ -187,17 +189,19 @@ class Fetch:
             raise TopicError(f"{where} cannot be read: {error.str()}")
 
     def _finish(self, number: int) -> None:
+        """Read no more of a stretch, whose end was reached."""
         if number in self._open:
+            self.pause(number)
             self._open.discard(number)
             self._paused.discard(number)
-            self._consumer.pause([self._place(number)])
 
-    def _place(self, number: int, offset: int = 0) -> TopicPartition:
+    def _place(self, number: int) -> TopicPartition:
+        """Return where to read on."""
         stretch = self._stretches[number]
-        return TopicPartition(stretch.topic, stretch.partition, offset)
+        return TopicPartition(stretch.topic, stretch.partition, self._positions[number])
 
     def _silent(self) -> BrokerUnreachable:
-        number = min(self._open - self._paused)
+        number = min(self._open - self._paused or self._open)
         stretch = self._stretches[number]
         return BrokerUnreachable(
             f"{stretch.topic}[{stretch.partition}] gave nothing for {self._timeout_s:g} s at offset "

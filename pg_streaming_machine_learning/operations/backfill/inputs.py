@@ -19,7 +19,7 @@ from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 
 __all__ = ["InputRouting", "learn_from_inputs", "merged"]
 
-BATCH_RECORDS = 10_000
+BATCH_RECORDS = 5_000
 """After how many records the engines are told how far the inputs have come."""
 
 MOST_AHEAD = 30_000
@@ -40,13 +40,8 @@ def merged(fetch: Fetch, partitions: int) -> Iterator[tuple[Batch, frozenset[int
     merge: Merge[InputRecord] = Merge(partitions)
     batch: list[tuple[int, InputRecord]] = []
     while True:
-        for number in range(partitions):
-            if fetch.is_ended(number):
-                merge.end(number)
-            elif merge.waiting(number) > MOST_AHEAD:
-                fetch.pause(number)
-            elif merge.waiting(number) < MOST_AHEAD // 2:
-                fetch.resume(number)
+        for number in filter(fetch.is_ended, range(partitions)):
+            merge.end(number)
         batch += merge.take(BATCH_RECORDS - len(batch))
         if len(batch) == BATCH_RECORDS or merge.is_over:
             yield batch, frozenset(number for number in range(partitions) if merge.is_taken(number))
@@ -54,8 +49,18 @@ def merged(fetch: Fetch, partitions: int) -> Iterator[tuple[Batch, frozenset[int
                 return
             batch = []
         else:
+            _hold_back(fetch, merge, partitions)
             for number, records in fetch.take():
                 merge.add(number, records)
+
+
+def _hold_back(fetch: Fetch, merge: Merge[InputRecord], partitions: int) -> None:
+    """Read no more of partitions that are far ahead of the others until they are needed."""
+    for number in range(partitions):
+        if merge.is_short(number) or merge.waiting(number) < MOST_AHEAD // 2:
+            fetch.resume(number)
+        elif merge.waiting(number) > MOST_AHEAD:
+            fetch.pause(number)
 
 
 class InputRouting:

@@ -108,6 +108,11 @@ class Merge(Generic[Record]):
         """Return how many records of a partition wait to be taken."""
         return self._lanes[number].added - self._lanes[number].given
 
+    def is_short(self, number: int) -> bool:
+        """Whether more has to be read of a partition before all that waits of it can be taken."""
+        lane = self._lanes[number]
+        return not lane.is_ended and len(lane.ahead) < 2 * BLOCK_RECORDS
+
     def add(self, number: int, records: Iterable[Record]) -> None:
         """Take in the next records of a partition."""
         lane = self._lanes[number]
