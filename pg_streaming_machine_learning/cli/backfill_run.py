@@ -26,7 +26,7 @@ from pg_streaming_machine_learning.errors import BackfillError
 from pg_streaming_machine_learning.operations.backfill.fetch import Fetch
 from pg_streaming_machine_learning.operations.backfill.inputs import InputRouting, learn_from_inputs
 from pg_streaming_machine_learning.operations.backfill.learning import Learning, Show
-from pg_streaming_machine_learning.operations.backfill.log import learn_from_log
+from pg_streaming_machine_learning.operations.backfill.log import find_log, learn_from_log
 from pg_streaming_machine_learning.operations.backfill.stretch import Found, find_stretches
 from pg_streaming_machine_learning.operations.backfill.trained import check_trained, write_trained
 from pg_streaming_machine_learning.operations.topic_reader import TopicReader
@@ -95,8 +95,7 @@ def run_backfill(options: BackfillOptions, out: Console, err: Console) -> None:
         for note in found.notes:
             err.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
         saving = _Saving(settings, stack, options.save, err)
-        partitions = settings.log_partitions if options.source == "inputs" else len(found.stretches)
-        learning = Learning(config, partitions, saving.tell)
+        learning = Learning(config, settings.log_partitions, saving.tell)
         run = _Run(settings, config, found, learning, ending.check)
         began_s = time.monotonic()
         view = create_backfill_view(err, found.offsets, plain=options.plain)
@@ -125,10 +124,12 @@ def _check_files(options: BackfillOptions, config: EngineConfig) -> None:
 
 def _find(settings: Settings, options: BackfillOptions) -> Found:
     """Return what is to be read."""
-    topics = settings.input_topics.values() if options.source == "inputs" else [settings.log_topic]
+    times = (options.from_ms, options.to_ms)
     with Patience() as tell, TopicReader(settings.bootstrap_servers) as reader:
         tell(f"waiting for Kafka at {settings.bootstrap_servers}")
-        return find_stretches(reader, topics, options.from_ms, options.to_ms)
+        if options.source == "log":
+            return find_log(reader, settings.log_topic, settings.log_partitions, *times)
+        return find_stretches(reader, settings.input_topics.values(), *times)
 
 
 class _Run:

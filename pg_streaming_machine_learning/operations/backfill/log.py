@@ -4,15 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pg_streaming_machine_learning.errors import LogFormatError
+from pg_streaming_machine_learning.errors import LogFormatError, TopicError
 from pg_streaming_machine_learning.operations.backfill.fetch import Fetch
 from pg_streaming_machine_learning.operations.backfill.learning import Learning, Show
-from pg_streaming_machine_learning.operations.backfill.stretch import Stretch
+from pg_streaming_machine_learning.operations.backfill.stretch import Found, Stretch, find_stretches
+from pg_streaming_machine_learning.operations.topic_reader import TopicReader
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import LogRecord
 from pg_streaming_machine_learning.wire.log import decode
 
-__all__ = ["learn_from_log"]
+__all__ = ["find_log", "learn_from_log"]
+
+
+def find_log(
+    reader: TopicReader, topic: str, partitions: int, from_ms: int | None = None, to_ms: int | None = None
+) -> Found:
+    """Return what the log holds between two times, of those of its partitions that are in use.
+
+    Parameters
+    ----------
+    reader : TopicReader
+        Asks the broker.
+    topic : str
+        The log.
+    partitions : int
+        How many partitions are in use, the first ones; there may be more.
+    from_ms, to_ms : int or None
+        See `find_stretches`.
+
+    Raises
+    ------
+    BackfillError
+        If there is nothing to read.
+    TopicError
+        If there is no such topic, or it has too few partitions.
+    BrokerUnreachable
+        If no broker answers.
+    """
+    found = find_stretches(reader, [topic], from_ms, to_ms)
+    used = found.stretches[:partitions]
+    if len(used) < partitions:
+        raise TopicError(
+            f"topic {topic!r} has {len(used)} partitions, LOG_PARTITIONS is {partitions}: expected at least "
+            "as many"
+        )
+    notes = [
+        f"{topic}[{each.partition}] is read from offset {each.first}: what the workers knew before, open "
+        "windows and model, is not known here"
+        for each in used
+        if each.first > 0
+    ]
+    return Found(used, (*found.notes, *notes))
 
 
 def learn_from_log(

@@ -1,4 +1,4 @@
-"""What is to be read between two times, asked of a broker."""
+"""What is to be read, asked of a broker. The embedded one knows no times: see the integration tests."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ T = 1_700_000_000_000
 
 @pytest.fixture(scope="module")
 def bootstrap() -> Iterator[str]:
-    """Return a broker with ten records a second apart in partition 1 of `some`, five later ones in 2."""
+    """Return a broker with ten records in partition 1 of `some`, five in 2, and an empty topic."""
     with EmbeddedBroker(topics=["some", "none"]) as broker:
-        producer = Producer({"bootstrap.servers": broker.bootstrap, "log_level": 0, "linger.ms": 0})
+        producer = Producer({"bootstrap.servers": broker.bootstrap, "log_level": 0})
         for partition, first, count in ((1, 0, 10), (2, 5, 5)):
             for number in range(first, first + count):
                 producer.produce("some", b"x", partition=partition, timestamp=T + 1000 * number)
-                producer.flush(10)  # a batch each: the embedded broker finds batches, not records, by time
+        assert producer.flush(10) == 0
         yield broker.bootstrap
 
 
@@ -42,6 +42,15 @@ def test_without_times_it_is_all_there_is(reader: TopicReader) -> None:
         *(Stretch("none", partition, 0, 0) for partition in range(4)),
     )
     assert (found.offsets, found.notes) == (15, ())
+
+
+def test_a_time_after_the_last_record_says_when_that_was(reader: TopicReader) -> None:
+    """In UTC, to the millisecond."""
+    with pytest.raises(BackfillError) as caught:
+        find_stretches(reader, ["some"], from_ms=T + 3_600_000)
+    assert str(caught.value) == (
+        "'some': no record from 2023-11-14T23:13:20.000Z; the last one is of 2023-11-14T22:13:29.000Z"
+    )
 
 
 def test_neither_a_topic_that_is_not_there_nor_one_that_is_empty_can_be_read(reader: TopicReader) -> None:
