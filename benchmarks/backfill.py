@@ -67,8 +67,8 @@ def report(scene: Scene, records: int, windows: int, rounds: int) -> None:
         spent_s = median(each[name] for each in taken)
         share = median(each[bare] / each[name] for each in taken)
         print(
-            f"{name:45} {spent_s:7.2f} s {records / spent_s:9.0f} records/s {windows / spent_s:7.0f} windows/s"
-            f" {100 * share:4.0f} %"
+            f"{name:45} {spent_s:7.2f} s {records / spent_s:9.0f} records/s "
+            f"{windows / spent_s:7.0f} windows/s {100 * share:4.0f} %"
         )
 
 
