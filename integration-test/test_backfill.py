@@ -14,8 +14,10 @@ from pg_streaming_machine_learning.cli import main
 from pg_streaming_machine_learning.demo.saved import load_values
 from pg_streaming_machine_learning.learning.models import model_version
 from pg_streaming_machine_learning.simulation.plan import Scenario, SimulationPlan
+from pg_streaming_machine_learning.wire.codec import schema_of
+from pg_streaming_machine_learning.wire.prediction import BottleneckPrediction
 from services.agents import Message, fleet_messages, in_process, send
-from services.place import MakePlace, Place, StartWorker
+from services.place import MakePlace, Place, StartWorker, register_schema
 from services.predictions import by_id, decode, read_predictions
 from services.topics import create_topic, partitions_of, read_until, wait_until
 from services.windows import SETTINGS, in_revisions, made_up
@@ -135,13 +137,12 @@ def test_lines_and_spans_of_many_partitions_lead_to_the_predictions_of_the_worke
 
 
 def test_only_what_was_written_between_two_times_is_learned(
-    real_broker: str, place: MakePlace, worker: StartWorker, tmp_path: Path
+    real_broker: str, place: MakePlace, tmp_path: Path
 ) -> None:
     """The one inclusive, the other not; the embedded broker finds nothing by time."""
     here = place(real_broker, **FLEET)
-    with worker(here) as running:  # makes the schema of the predictions known
-        wait_until(lambda: "registry is there" in running.output(), PATIENCE_S, "the worker is ready")
-        running.stop()
+    subject = f"{here.topic('PREDICTIONS')}-value"
+    register_schema(here.registry_url, subject, schema_of(BottleneckPrediction))  # as workers do
     sent, names = fleet(here, real_broker)
     from_ms, to_ms = START_MS + 200_000, START_MS + 700_000
     some = [each for each in sent if from_ms <= each.timestamp_ms < to_ms]
@@ -155,7 +156,7 @@ def test_only_what_was_written_between_two_times_is_learned(
 
 
 def test_what_was_deleted_is_noted_and_what_was_aborted_is_not_learned(
-    real_broker: str, place: MakePlace, worker: StartWorker
+    real_broker: str, place: MakePlace
 ) -> None:
     """Records trimmed from the beginning, and a transaction at the end that never came to its own."""
     here = place(real_broker, **CLOSING)
@@ -178,7 +179,8 @@ def test_what_was_deleted_is_noted_and_what_was_aborted_is_not_learned(
     assert f"bad-key {refused}" in done.stdout
 
     trimmed = TopicPartition(here.topic("INPUT"), 0, 5)
-    AdminClient({"bootstrap.servers": here.bootstrap}).delete_records([trimmed])[trimmed].result(30)
+    admin = AdminClient({"bootstrap.servers": here.bootstrap})
+    admin.delete_records([trimmed])[trimmed].result(30)
     done = backfill(here, "--from", "2020-01-01")
     assert f"note: {here.topic('INPUT')}[0] holds nothing before " in done.stderr
     assert "(offset 5): what came between 2020-01-01T00:00:00.000Z and then is not learned" in done.stderr
