@@ -1,8 +1,8 @@
 """The forest beside river's and MOA's: speed, accuracy, bytes, memory, age, cores, gaps, reasons, start.
 
 Results go to `benchmarks/results/forest.md`, a section a table; those of `--quick` are only printed. The
-peers are slow, so that the first run takes hours; their accuracies and sizes are kept below `.cache` and are not
-measured again.
+peers are slow, so that the first run takes hours; their accuracies and sizes are kept below `.cache` and are
+not measured again.
 
     python benchmarks/forest_bars.py [--quick] [--only speed,accuracy] [--streams elec,sea] [--seeds 5]
                                      [--runs 5]

@@ -50,8 +50,7 @@ def _of_stream(plan: Plan, stream: str) -> dict[str, list[dict[str, float]]]:
     data = streams.load(stream).first(plan.rows)
     found = {name: [score] for name, score in baselines(data).items()}
     for peer in PEERS:
-        # river's takes what it meets for a number or fails over it.
-        there = moa_peer.absent() is None if peer == "moa" else stream not in streams.NOMINAL
+        there = peer != "moa" or moa_peer.absent() is None
         found[peer] = [peers_scores(peer, stream, seed, plan.rows) for seed in plan.seeds] if there else []
     found["ours"] = []
     if ours.absent() is None:
@@ -69,9 +68,8 @@ def _table(plan: Plan, measured: str, found: dict[str, dict[str, list[dict[str, 
         ("stream", "no-change", "majority", "river", "MOA", "ours", "over the better peer, points"),
         f"Test-then-train over {'the whole stream' if plan.rows is None else f'{plan.rows:,} rows'}, 10 "
         f"trees, mean of seeds {', '.join(map(str, plan.seeds))} ± their standard deviation. Every feature "
-        "is a number, but in `airlines-nominal`, which is `airlines` with Airline, AirportFrom, AirportTo and "
-        "DayOfWeek declared nominal for those who can. What is predicted before the first label counts as "
-        "class 0.",
+        "is a number, but in `airlines-nominal`, which is `airlines` with Airline, AirportFrom, AirportTo "
+        "and DayOfWeek declared nominal. What is predicted before the first label counts as class 0.",
     )
     over: list[tuple[str, float]] = []
     for stream, taken in found.items():

@@ -74,15 +74,15 @@ def _empty_tables(plan: Plan) -> tuple[Table, Table]:
             "stream",
             "river process, MB",
             "ours, MB",
-            "ratio",
+            "over river",
             "river growth, MB",
-            "ours, MB ",
-            "ratio ",
+            "our growth, MB",
+            "over river, growth",
             "ours allocated, MB",
         ),
         f"A process each, seed {plan.seeds[0]}, the stream over and over; ours median of {plan.runs}. The "
-        "process holds interpreter, libraries (ours numba and its compiled code, too) and the stream's arrays; "
-        "growth is what came after another forest had learned ten samples, for ours not less than it says "
+        "process holds interpreter, libraries (ours numba and its code, too) and the stream's arrays; growth "
+        "is what came after another forest had learned ten samples, for ours not less than it says "
         "it has allocated.",
     )
     time = Table(

@@ -61,8 +61,7 @@ def _as_river(data: Stream, seed: int) -> tuple[Any, str]:
             continue
         nominal = list(data.nominal) or None
         ours = kind(n_models=10, seed=seed, max_features="sqrt", nominal_attributes=nominal)
-        # river's fails over a nominal value it has not met.
-        if data.nominal or _alike(make(seed), ours.clone(), data):
+        if _alike(make(seed, data.nominal), ours.clone(), data):
             return ours, "our subclass of river's forest"
     return make(seed, data.nominal), "river's forest"
 

@@ -39,9 +39,9 @@ def measure(plan: Plan) -> list[Table]:
             "ours, MB",
             "ratio",
             "river write, ms",
-            "read, ms",
+            "river read, ms",
             "ours write, ms",
-            "read, ms ",
+            "ours read, ms",
         ),
         f"After {plan.snapshot_rows:,} samples (a shorter stream begins anew), seed {plan.seeds[0]}; our "
         f"times are medians of {max(plan.runs, 5)} writings and readings in one process, river's are of one.",

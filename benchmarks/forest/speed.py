@@ -51,12 +51,12 @@ def _of_stream(plan: Plan, stream: str) -> Rates:
 def _batches(plan: Plan, taken: dict[str, Rates]) -> Table:
     table = Table(
         "Samples a second, in batches",
-        ("stream", "river", "ours, same rows", "ratio", "MOA", "ours, same rows ", "ratio "),
+        ("stream", "river", "ours, same rows", "over river", "MOA", "ours, whole stream", "over MOA"),
         f"Predict and learn, one core, medians of {plan.runs} processes a side in turns; the ratio is that "
-        f"of the medians. Beside river's `predict_proba_one`, `learn_one`: rows {BEGIN:,} to {BEGIN + ROWS:,} "
-        "after those before them. Beside MOA: the whole stream with a new forest, after another one went "
-        f"over its first {MOA_WARM_UP_ROWS:,} rows with the clock off, on both sides; MOA's samples are parsed "
-        f"before that. Ours in batches of {ours.BATCH:,} rows.",
+        f"of the medians. Beside river's `predict_proba_one`, `learn_one`: rows {BEGIN:,} to "
+        f"{BEGIN + ROWS:,} after those before them. Beside MOA: the whole stream with a new forest, after "
+        f"another one went over its first {MOA_WARM_UP_ROWS:,} rows with the clock off, on both sides; "
+        f"MOA's samples are parsed before that. Ours in batches of {ours.BATCH:,} rows.",
     )
     over_river, over_moa = [], []
     for stream, rates in taken.items():

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.forest.places import cache_folder, data_folder
-from benchmarks.forest.synthetic import SYNTHETIC, generate
 
 __all__ = ["NAMES", "NOMINAL", "Stream", "absent", "load"]
 
 RECORDED = ("elec", "covtype", "airlines")
+SYNTHETIC = ("agrawal", "sea", "rbf-drift", "hyperplane", "led-drift")
 NAMES = (*RECORDED, *SYNTHETIC)
 
 # The streams of the bars take every feature for a number. These are taken a second time with what they are.
@@ -100,8 +100,7 @@ def load(name: str) -> Stream:
         return Stream(name, found.features, found.x, found.y, found.n_classes, nominal)
     path = cache_folder() / "streams" / f"{name}.npz"
     if not path.exists():
-        arrays = _recorded(name) if name in RECORDED else generate(name)
-        _keep(path, arrays)
+        _keep(path, _recorded(name) if name in RECORDED else _generated(name))
     with np.load(path) as kept:
         return Stream(name, tuple(kept["features"].tolist()), kept["x"], kept["y"], int(kept["y"].max()) + 1)
 
@@ -112,6 +111,13 @@ def _keep(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
         np.savez_compressed(file, features=arrays["features"], x=arrays["x"], y=arrays["y"])
     Path(file.name).replace(path)
+
+
+def _generated(name: str) -> dict[str, NDArray[Any]]:
+    # Imported where it is needed: river is no small part of a process whose memory is measured.
+    from benchmarks.forest.synthetic import generate
+
+    return generate(name)
 
 
 def _recorded(name: str) -> dict[str, NDArray[Any]]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from river.datasets import synth
 
-__all__ = ["ROWS", "SYNTHETIC", "generate"]
+__all__ = ["ROWS", "generate"]
 
 ROWS = 100_000
 SEED = 1
@@ -69,7 +69,7 @@ def _led() -> Samples:
     )
 
 
-SYNTHETIC: dict[str, Callable[[], Samples]] = {
+_STREAMS: dict[str, Callable[[], Samples]] = {
     "agrawal": _agrawal,
     "sea": _sea,
     "rbf-drift": _rbf,
@@ -84,7 +84,7 @@ def generate(name: str) -> dict[str, NDArray[Any]]:
     labels: list[int] = []
     keys: list[Any] = []
     said_s = time.monotonic()
-    for sample, label in SYNTHETIC[name]():
+    for sample, label in _STREAMS[name]():
         keys = keys or list(sample)
         rows.append([float(sample[key]) for key in keys])
         labels.append(int(label))

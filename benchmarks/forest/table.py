@@ -76,8 +76,8 @@ def _verdict(
     if not figures:
         return f"Bar: {wanted}. **Not measured.**"
     if not failing:
-        return f"Bar: {wanted}. **Met** on all {len(figures)}; the worst is {worst:.3g}{unit}."
-    listed = ", ".join(f"{name} {figure:.3g}{unit}" for name, figure in failing.items())
+        return f"Bar: {wanted}. **Met** on all {len(figures)}; the worst is {worst:.4g}{unit}."
+    listed = ", ".join(f"{name} {figure:.4g}{unit}" for name, figure in failing.items())
     return f"Bar: {wanted}. **Not met** on {len(failing)} of {len(figures)}: {listed}."
 
 
