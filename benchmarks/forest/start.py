@@ -45,8 +45,8 @@ def measure(plan: Plan) -> list[Table]:
         ("start", "from the interpreter's start, s", "from the forest's import, s"),
         "A hundred samples predicted and learned in a batch, then one predicted by itself. Cold: with an "
         f"empty folder for compiled code, median of {min(plan.runs, 3)}; warm: median of {plan.runs} with "
-        "the folder the cold one filled. From the import: numpy and river are imported already, ours and "
-        "numba are not.",
+        "the folder the cold one filled. From the import: numpy and `river.base` are imported already, the "
+        "forest, what it imports, and numba are not.",
     )
     stream = plan.streams[0]
     if ours.absent() is not None or streams.absent(stream) is not None:
