@@ -11,6 +11,7 @@ not measured again.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -49,6 +50,8 @@ TABLES: dict[str, Callable[[Plan], list[Table]]] = {
 
 
 def main() -> None:
+    # An end by SIGTERM takes the process along that is measuring, as one by Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     wanted = _arguments()
     plan = _plan(wanted)
     for told, why in (("ours", ours.absent()), ("MOA", moa_peer.absent())):
