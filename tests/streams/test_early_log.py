@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from pg_streaming_machine_learning.streams.early_log import log_to_stderr
 
-ROOT = Path(__file__).parent.parent.parent
 OURS = logging.getLogger("pg_streaming_machine_learning.somewhere")
 
 
@@ -39,17 +34,3 @@ def test_who_has_set_logging_up_is_left_alone(
     with log_to_stderr():
         OURS.warning("theirs")
     assert capsys.readouterr().err == ""
-
-
-def test_whoever_starts_a_worker_reads_that_the_forest_is_compiled(tmp_path: Path) -> None:
-    """Where there is no compiled code yet; here nothing is compiled in fact, which would take long."""
-    done = subprocess.run(
-        [sys.executable, "-c", "import pg_streaming_machine_learning.app"],
-        cwd=ROOT,
-        env={**os.environ, "FOREST_CACHE_DIR": str(tmp_path), "NUMBA_DISABLE_JIT": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "[INFO] compiling the forest, once" in done.stderr.splitlines()[0]
