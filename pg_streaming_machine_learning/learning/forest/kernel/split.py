@@ -43,7 +43,7 @@ SMOOTHING = 2.0
 """Weight of the class's share in the leaf in the share of a nominal value."""
 
 
-@njit(inline="always", error_model="numpy")
+@njit(forceinline=True, error_model="numpy")
 def _scale(n, squares):
     """Return one over the standard deviation, 0 if nothing varies."""
     varies = n > 1.0 and squares > 0.0
@@ -53,7 +53,7 @@ def _scale(n, squares):
     return np.sqrt(inside)
 
 
-@njit(inline="always", error_model="numpy")
+@njit(forceinline=True, error_model="numpy")
 def _share_below(bound, n, mean, scale, least, greatest):
     """Return what weight of a normal distribution, cut at its extremes, is at most `bound`."""
     share = n * normal_cdf((bound - mean) * scale)
@@ -61,7 +61,7 @@ def _share_below(bound, n, mean, scale, least, greatest):
     return n if bound >= greatest else share
 
 
-@njit(inline="always", error_model="numpy")
+@njit(forceinline=True, error_model="numpy")
 def _add_shares(low, step, n, mean, scale, least, greatest, left, left_sum, right_sum):
     """Add what of a class lies below each bound; the processor does several bounds at once."""
     for k in range(POINTS):
@@ -72,7 +72,7 @@ def _add_shares(low, step, n, mean, scale, least, greatest, left, left_sum, righ
         right_sum[k] += xlog2x(n - share)
 
 
-@njit(inline="always", error_model="numpy")
+@njit(forceinline=True, error_model="numpy")
 def _to_gains(total, entropy, observed, left, left_sum, right_sum):
     """Put the gain of each bound into `left_sum`; -1 where a side would get too little."""
     least = LEAST_BRANCH * total
@@ -422,7 +422,7 @@ def try_to_split(tree, plan, node, leaf, weight, importance, scratch):
             classes += 1
             known += xlog2x(n)
     scores[leaf, 0] = weight + plan.grace
-    if classes < 2 or meta[NODES] + 2 > tree.node_cap:
+    if classes < 2 or meta[NODES] + 2 > plan.node_limit:
         return
     spread = log2(np.float64(classes))
     needed = spread * spread * plan.log_delta / 2.0
@@ -435,7 +435,7 @@ def try_to_split(tree, plan, node, leaf, weight, importance, scratch):
         for j in range(plan.sub):
             if offsets[subspace[leaf, j]] >= 0:
                 _judge_nominal(tree, plan, leaf, j, weight, cells, shares, gains, bounds)
-                if meta[SETS_USED] >= tree.set_cap:
+                if meta[SETS_USED] >= plan.set_limit:
                     gains[j] = -1.0
     best = np.int64(-1)
     first = 0.0
