@@ -329,6 +329,7 @@ def _divide(tree, plan, leaf, j, bound, left, right, shares):
             for code in range(sizes[column]):
                 if shares[code] >= 0 and shares[code] <= bound:
                     share += np.float64(codes[b, offsets[column] + code])
+            share = share if share < n else n  # each is rounded for itself: together they may be more
         else:
             share = _share_below(
                 bound,
