@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pg_streaming_machine_learning.learning.forest.backend import Backend
 from pg_streaming_machine_learning.learning.forest.layout import Capacity, Shape
 from pg_streaming_machine_learning.learning.forest.plan import LEAF_KINDS, ForestPlan
-from tests.learning.forest.streams import Stream
+from tests.learning.forest.twin_streams import Stream
 from tests.learning.forest.twins import Event, State, Twins, batches
 
 PLAN = ForestPlan(
