@@ -52,6 +52,7 @@ def _drop_oldest(a):
     for k in range(a[COUNT + last] - 1):
         a[at + k] = a[at + k + 1]
     a[COUNT + last] -= 1
+    a[at + a[COUNT + last]] = 0  # what is no bucket is 0: equal windows are equal bytes
     while a[LAST] > 0 and a[COUNT + a[LAST]] == 0:
         a[LAST] -= 1
 
@@ -99,6 +100,8 @@ def adwin_add(a, value, delta, estimates):
         merged = a[at] + a[at + 1]
         for k in range(MOST - 1):
             a[at + k] = a[at + k + 2]
+        a[at + MOST - 1] = 0
+        a[at + MOST] = 0
         a[COUNT + row] = MOST - 1
         row += 1
         if row > a[LAST]:

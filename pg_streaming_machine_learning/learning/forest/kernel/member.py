@@ -34,9 +34,10 @@ from pg_streaming_machine_learning.learning.forest.kernel.tree import (
     free_blocks,
     goes_right,
     has_room,
+    is_full,
     reset,
 )
-from pg_streaming_machine_learning.learning.forest.layout import CHECK, FREED, LEAVES, RESTING
+from pg_streaming_machine_learning.learning.forest.layout import CHECK, LEAVES, RESTING
 
 __all__ = ["DRIFT", "EVENT_SIZE", "WARNING", "run"]
 
@@ -133,7 +134,7 @@ def _wake(tree, plan):
     if found < 0:
         return
     other, least = _least_promising(tree, plan, n_leaves)
-    if other >= 0 and meta[FREED] == 0:
+    if other >= 0 and is_full(tree, plan):
         if most <= 2.0 * least:
             return
         _rest(tree, plan, other)
@@ -361,7 +362,7 @@ def _run_member(
         trusts[i] = (tally[0] + 1.0) / (tally[1] + 2.0) if total > 0.0 else 0.0
         if explain and total > 0.0:
             _explain(tree, plan, leaf, row, by_bayes, trusts[i], scratch, reasons[i], bases[i])
-        if w <= 0.0:
+        if not w > 0.0:
             continue
         y = labels[i]
         error = np.int64(0) if said == y else np.int64(1)

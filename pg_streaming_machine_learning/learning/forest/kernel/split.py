@@ -422,7 +422,7 @@ def try_to_split(tree, plan, node, leaf, weight, importance, scratch):
             classes += 1
             known += xlog2x(n)
     scores[leaf, 0] = weight + plan.grace
-    if classes < 2 or meta[NODES] + 2 > tree.node_cap:
+    if classes < 2 or meta[NODES] + 2 > plan.node_limit:
         return
     spread = log2(np.float64(classes))
     needed = spread * spread * plan.log_delta / 2.0
@@ -435,7 +435,7 @@ def try_to_split(tree, plan, node, leaf, weight, importance, scratch):
         for j in range(plan.sub):
             if offsets[subspace[leaf, j]] >= 0:
                 _judge_nominal(tree, plan, leaf, j, weight, cells, shares, gains, bounds)
-                if meta[SETS_USED] >= tree.set_cap:
+                if meta[SETS_USED] >= plan.set_limit:
                     gains[j] = -1.0
     best = np.int64(-1)
     first = 0.0

@@ -33,7 +33,7 @@ from pg_streaming_machine_learning.learning.forest.layout import (
     SETS_USED,
 )
 
-__all__ = ["draw_subspace", "find", "free_blocks", "goes_right", "has_room", "reset", "take_block"]
+__all__ = ["draw_subspace", "find", "free_blocks", "goes_right", "has_room", "is_full", "reset", "take_block"]
 
 
 @njit
@@ -136,10 +136,22 @@ def free_blocks(tree, plan, leaf):
 
 
 @njit
+def is_full(tree, plan):
+    """Whether all blocks a tree may have are in use.
+
+    By the limit, not by the room there is: this may be more, and is not the same after a restart.
+    """
+    meta = meta_of(tree, plan)
+    return meta[BLOCKS] - meta[FREED] >= plan.block_limit
+
+
+@njit
 def take_block(tree, plan):
-    """Return the number of an unused block, -1 if there is none."""
+    """Return the number of an unused block, -1 if the tree has as many as it may."""
     meta = meta_of(tree, plan)
     free = free_of(tree, plan)
+    if is_full(tree, plan):
+        return np.int64(-1)
     if meta[FREED] > 0:
         meta[FREED] -= 1
         return np.int64(free[meta[FREED]])
