@@ -1,7 +1,7 @@
 """Logarithm, exponential and normal distribution in plain Python, with the same bits as the kernel's.
 
-They are made of additions, multiplications and divisions alone: a library's own may differ in the last bit between
-machines and releases, and a forest must not. The order of the operations is part of what is said here.
+They are made of additions, multiplications and divisions alone: a library's own may differ in the last bit
+between machines and releases, and a forest must not. The order of the operations is part of what is said.
 """
 
 from __future__ import annotations
@@ -10,7 +10,17 @@ import ctypes
 import math
 from collections.abc import Iterable
 
-__all__ = ["HALF_LOG2_2PI", "HALF_LOG2_E", "LN2", "add_up", "exp", "log2", "normal_cdf", "to_single", "xlog2x"]
+__all__ = [
+    "HALF_LOG2_2PI",
+    "HALF_LOG2_E",
+    "LN2",
+    "add_up",
+    "exp",
+    "log2",
+    "normal_cdf",
+    "to_single",
+    "xlog2x",
+]
 
 LN2 = 0.6931471805599453
 HALF_LOG2_E = 0.7213475204444817
@@ -54,7 +64,8 @@ def log2(x: float) -> float:
 
     Notes
     -----
-    ``log x = 2 artanh((x - 1) / (x + 1))`` for `x` between ``sqrt(1/2)`` and ``sqrt(2)``, eight terms of its series.
+    ``log x = 2 artanh((x - 1) / (x + 1))`` for `x` between ``sqrt(1/2)`` and ``sqrt(2)``; eight terms of its
+    series.
 
     Examples
     --------

@@ -29,7 +29,10 @@ class Forest(Protocol):
     """The members of a forest: see `compiled.CompiledForest`."""
 
     plan: ForestPlan
-    importances: NDArray[np.float64]
+
+    @property
+    def importances(self) -> NDArray[np.float64]:
+        """Gain times weight of all splits, shape (members, features)."""
 
     @property
     def allocated_bytes(self) -> int:

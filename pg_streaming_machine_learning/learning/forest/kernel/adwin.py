@@ -37,13 +37,13 @@ ADWIN_SIZE = BUCKETS + ROWS * (MOST + 1)
 LN2 = 0.6931471805599453
 
 
-@njit(inline="always", error_model="numpy")
+@njit(forceinline=True, error_model="numpy")
 def _append(a, row, value):
     a[BUCKETS + row * (MOST + 1) + a[COUNT + row]] = value
     a[COUNT + row] += 1
 
 
-@njit(inline="always", error_model="numpy")
+@njit(forceinline=True, error_model="numpy")
 def _drop_oldest(a):
     last = a[LAST]
     at = BUCKETS + last * (MOST + 1)

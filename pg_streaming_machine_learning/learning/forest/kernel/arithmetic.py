@@ -24,7 +24,7 @@ _LEAST = -700.0
 """Below it `exp` is 0."""
 
 
-@njit(inline="always", error_model="numpy")
+@njit(forceinline=True, error_model="numpy")
 def log2(x: float) -> float:
     """Return the logarithm to base 2 of a positive normal number; error below 1e-13."""
     bits = float64(x).view(int64)
@@ -46,7 +46,7 @@ def log2(x: float) -> float:
     return exponent + (2.0 * _LOG2_E) * s * series
 
 
-@njit(inline="always", error_model="numpy")
+@njit(forceinline=True, error_model="numpy")
 def xlog2x(x: float) -> float:
     """Return ``x log2 x``, 0 for what is not positive."""
     safe = x if x > 1e-300 else 1e-300
@@ -54,7 +54,7 @@ def xlog2x(x: float) -> float:
     return value if x > 1e-300 else 0.0
 
 
-@njit(inline="always", error_model="numpy")
+@njit(forceinline=True, error_model="numpy")
 def exp(x: float) -> float:
     """Return the exponential of a number of at most 700; error below 1e-14 of it, 0 below -700."""
     safe = x if x > _LEAST else _LEAST
@@ -77,7 +77,7 @@ def exp(x: float) -> float:
     return series * power if x > _LEAST else 0.0
 
 
-@njit(inline="always", error_model="numpy")
+@njit(forceinline=True, error_model="numpy")
 def normal_cdf(z: float) -> float:
     """Return the share of a standard normal distribution below `z`; error below 2e-4.
 

@@ -15,7 +15,7 @@ from numba import njit
 __all__ = ["below", "next_random"]
 
 
-@njit(inline="always")
+@njit(forceinline=True)
 def next_random(state):
     """Return the next state, and 64 random bits; both uint64."""
     state = np.uint64(state + np.uint64(0x9E3779B97F4A7C15))
@@ -25,7 +25,7 @@ def next_random(state):
     return state, z ^ (z >> np.uint64(31))
 
 
-@njit(inline="always")
+@njit(forceinline=True)
 def below(bits, n):
     """Return a number from 0 to ``n - 1`` made of 64 random bits; `n` is below 2**32."""
     return np.int64(((bits >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))

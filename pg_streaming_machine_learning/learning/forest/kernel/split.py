@@ -43,7 +43,7 @@ SMOOTHING = 2.0
 """Weight of the class's share in the leaf in the share of a nominal value."""
 
 
-@njit(inline="always", error_model="numpy")
+@njit(forceinline=True, error_model="numpy")
 def _scale(n, squares):
     """Return one over the standard deviation, 0 if nothing varies."""
     varies = n > 1.0 and squares > 0.0
@@ -53,7 +53,7 @@ def _scale(n, squares):
     return np.sqrt(inside)
 
 
-@njit(inline="always", error_model="numpy")
+@njit(forceinline=True, error_model="numpy")
 def _share_below(bound, n, mean, scale, least, greatest):
     """Return what weight of a normal distribution, cut at its extremes, is at most `bound`."""
     share = n * normal_cdf((bound - mean) * scale)
@@ -61,7 +61,7 @@ def _share_below(bound, n, mean, scale, least, greatest):
     return n if bound >= greatest else share
 
 
-@njit(inline="always", error_model="numpy")
+@njit(forceinline=True, error_model="numpy")
 def _add_shares(low, step, n, mean, scale, least, greatest, left, left_sum, right_sum):
     """Add what of a class lies below each bound; the processor does several bounds at once."""
     for k in range(POINTS):
@@ -72,7 +72,7 @@ def _add_shares(low, step, n, mean, scale, least, greatest, left, left_sum, righ
         right_sum[k] += xlog2x(n - share)
 
 
-@njit(inline="always", error_model="numpy")
+@njit(forceinline=True, error_model="numpy")
 def _to_gains(total, entropy, observed, left, left_sum, right_sum):
     """Put the gain of each bound into `left_sum`; -1 where a side would get too little."""
     least = LEAST_BRANCH * total

@@ -56,7 +56,7 @@ class Adwin:
         self.ticks = 0
 
     def add(self, value: int, delta: float) -> tuple[float, float] | None:
-        """Add a 0 or 1; return the means before and after if the window was cut because the mean has grown."""
+        """Add a 0 or 1; return the means before and after if the window is cut because the mean has grown."""
         self._append(value)
         if self.ticks % EVERY != 0 or self.width <= LEAST_WIDTH:
             return None
@@ -95,7 +95,7 @@ class Adwin:
                 yield float(2**row), float(bucket)
 
     def _has_cut(self, delta: float) -> bool:
-        """Whether two parts of the window have different means (the paper's theorem 3.2, with its variance)."""
+        """Whether two parts of the window have different means."""
         width = float(self.width)
         total = float(self.total)
         mean = total / width
@@ -121,8 +121,8 @@ class Adwin:
     def to_numbers(self) -> list[int]:
         """Return the detector as the state keeps it.
 
-        Width, sum, number of the last row, values ever seen, buckets of each of 40 rows, and 40 times 6 sums of
-        buckets, oldest first, 0 where there is none.
+        Width, sum, number of the last row, values ever seen, buckets of each of 40 rows, and 40 times 6 sums
+        of buckets, oldest first, 0 where there is none.
         """
         rows = self.rows + [[]] * (ROWS - len(self.rows))
         numbers = [self.width, self.total, len(self.rows) - 1, self.ticks, *map(len, rows)]

@@ -85,8 +85,8 @@ def _gain(weights: Sequence[float], lefts: Sequence[float]) -> float | None:
 def best_codes(features: Sequence[Nominal], observed: float) -> Candidate | None:
     """Return the best set of values of a nominal feature to go left, None if there is none.
 
-    The values are ordered by the share of the class of most weight among them, in 11 steps: for two classes the best
-    set is one whose shares are below a bound.
+    The values are ordered by the share of the leaf's class of most weight among them, in 11 steps: for two
+    classes the best set is one whose shares are below a bound.
 
     Parameters
     ----------
@@ -97,8 +97,9 @@ def best_codes(features: Sequence[Nominal], observed: float) -> Candidate | None
 
     References
     ----------
-    Breiman, Friedman, Olshen and Stone, Classification and regression trees, 1984, section 4.2.2, on the order;
-    Miller, Note on the bias of information estimates, 1955, on what several values seem to give by chance alone.
+    Breiman, Friedman, Olshen and Stone, Classification and regression trees, 1984, section 4.2.2, on the
+    order; Miller, Note on the bias of information estimates, 1955, on what several values seem to give by
+    chance alone.
     """
     steps = _steps(features)
     if len(steps) < 2:

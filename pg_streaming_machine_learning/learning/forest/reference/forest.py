@@ -43,6 +43,11 @@ class ReferenceForest:
         return self._world.n_classes
 
     @property
+    def allocated_bytes(self) -> int:
+        """Bytes of the state; as Python's objects it takes many times as much."""
+        return sum(array.nbytes for array in self.state().values())
+
+    @property
     def importances(self) -> NDArray[np.float64]:
         """Gain times weight of all splits, shape (members, features)."""
         rows = [member.importances for member in self._members]
@@ -97,7 +102,7 @@ class ReferenceForest:
         return Votes(votes, trusts, reasons, bases)
 
     def take_events(self) -> list[tuple[int, int, int, float, float, bool]]:
-        """Return what happened since the last call: member, kind, sample, error before and after, replaced."""
+        """Return what happened since the last call: member, kind, sample, before, after, replaced."""
         told = [
             (m, event.kind, event.sample, event.before, event.after, event.replaced)
             for m, member in enumerate(self._members)

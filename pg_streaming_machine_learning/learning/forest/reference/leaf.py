@@ -25,7 +25,8 @@ class Opinion:
     majority : int
         Class of most weight, the first of equals.
     bayes : int or None
-        Class that naive Bayes finds most probable, the first of equals; None if it was not asked, or cannot tell.
+        Class that naive Bayes finds most probable, the first of equals; None if it was not asked, or cannot
+        tell.
     weight : float
         What the leaf has seen; 0: it says nothing.
     is_by_bayes : bool
@@ -54,7 +55,7 @@ class Leaf:
     Attributes
     ----------
     watches : bool
-        False: it rests, for want of memory. It still counts classes, but has no statistics and does not split.
+        False: it rests, for want of memory. It still counts classes, but has no statistics and is not split.
     majority_right, bayes_right : float
         Weight of the samples that either way of speaking had right before it learned them.
     statistics : dict of int to ClassStatistics

@@ -2,8 +2,8 @@
 
 References
 ----------
-Gomes et al., Adaptive random forests for evolving data stream classification, Machine Learning 106, 2017; Oza,
-Online bagging and boosting, 2005, on learning each sample a Poisson number of times.
+Gomes et al., Adaptive random forests for evolving data stream classification, Machine Learning 106, 2017;
+Oza, Online bagging and boosting, 2005, on learning each sample a Poisson number of times.
 """
 
 from __future__ import annotations
@@ -143,8 +143,8 @@ class Member:
     def _detect(self, error: int, world: World) -> None:
         """Tell the detectors whether the member was wrong, and do what they ask for.
 
-        A warning begins a tree in the background, anew if there is one already. A drift lets it vote, or a new tree
-        if there is none.
+        A warning begins a tree in the background, anew if there is one already. A drift lets it vote, or
+        a new tree if there is none.
         """
         plan = world.plan
         means = self.warning.add(error, plan.warning_delta) if plan.has_background else None

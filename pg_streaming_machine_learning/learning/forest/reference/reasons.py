@@ -2,7 +2,7 @@
 
 References
 ----------
-Saabas, Interpreting random forests, 2014: along the path, each split's feature gets the change of the class shares.
+Saabas, Interpreting random forests, 2014.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def explain(
 ) -> tuple[list[list[float]], list[float]]:
     """Return the contributions of the features to what a tree says about a row, and where it starts from.
 
-    Along the path, each split's feature gets the change of the class shares. In the leaf, the features share what
-    naive Bayes moves, in proportion to how differently they speak of the classes.
+    Along the path, each split's feature gets the change of the class shares. In the leaf, the features share
+    what naive Bayes moves, in proportion to how differently they speak of the classes.
 
     Returns
     -------

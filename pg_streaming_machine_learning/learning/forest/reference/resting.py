@@ -1,7 +1,7 @@
 """How a tree keeps its memory bounded: the least promising leaves rest, and may come back.
 
-A leaf's statistics of one class are a block; a tree has so many. When they are used up, the leaf that promises least
-gives its blocks back and rests. From time to time the most promising leaf that rests wakes.
+A leaf's statistics of one class are a block, and a tree may have so many. When they are used up, the leaf
+that promises least gives its blocks back and rests. From time to time the most promising leaf that rests wakes.
 
 References
 ----------
@@ -40,7 +40,10 @@ def has_room(tree: Tree, leaf: Leaf, c: int, world: World) -> bool:
 
 
 def look_after(tree: Tree, world: World) -> None:
-    """From time to time let the most promising leaf that rests watch again, if it promises twice what another does."""
+    """From time to time let the most promising leaf that rests watch again.
+
+    If there is no room, it has to promise twice what the least promising one that watches does, which rests.
+    """
     resting = [leaf for leaf in tree.leaves if not leaf.watches]
     if not resting:
         return

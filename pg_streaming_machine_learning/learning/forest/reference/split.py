@@ -72,7 +72,7 @@ class Split:
 def expect(
     known: Sequence[tuple[int, ClassStatistics]], j: int, cut: float | Codes, n_classes: int
 ) -> tuple[list[float], list[float], bool]:
-    """Return what weight of each class a split sends left and right, and whether missing values are to go right.
+    """Return what weight of each class a split sends left and right, and whether missing values go right.
 
     Parameters
     ----------

@@ -36,8 +36,8 @@ class Numeric:
 
     References
     ----------
-    Welford, Note on a method for calculating corrected sums of squares and products, Technometrics 4(3), 1962; with
-    weights: West, Updating mean and variance estimates, Communications of the ACM 22(9), 1979.
+    Welford, Note on a method for calculating corrected sums of squares and products, Technometrics 4(3),
+    1962; with weights: West, Updating mean and variance estimates, Communications of the ACM 22(9), 1979.
     """
 
     weight: float = 0.0
@@ -113,7 +113,7 @@ class Nominal:
     codes: dict[int, float] = field(default_factory=dict)
 
     def add(self, x: float, w: float) -> None:
-        """Add a value by its code; below 0: a value without code; NaN: a missing value, which changes nothing."""
+        """Add a value by its code, below 0 if it has none; a missing one (NaN) changes nothing."""
         if math.isnan(x):
             return
         self.weight = to_single(self.weight + w)
@@ -158,8 +158,8 @@ class ClassStatistics:
 
         Notes
         -----
-        The numeric ones are added as a processor does that adds four at once: the first, second, third and fourth
-        of each four in a sum of its own, what is left over in the first sum.
+        The numeric ones are added as by a processor that adds four at once: the first, second, third and
+        fourth of each four in a sum of its own, what is left over in the first sum.
         """
         sums = [0.0, 0.0, 0.0, 0.0]
         nominal = 0.0

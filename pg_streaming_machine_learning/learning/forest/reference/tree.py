@@ -136,8 +136,8 @@ class Tree:
     def _try_to_split(self, leaf: Leaf, weight: float, world: World, importances: list[float]) -> None:
         """Split a leaf if the Hoeffding bound allows it; else say when to try again.
 
-        The next attempt is made when the bound could allow a split by what is known now, after a grace period at the
-        earliest, and at the latest when the leaf has seen `wait` times as much more.
+        The next attempt is made when the bound could allow a split by what is known now: after a grace period
+        at the earliest, and at the latest when the leaf has seen `wait` times as much more.
         """
         plan = world.plan
         leaf.next_attempt = weight + plan.grace_period

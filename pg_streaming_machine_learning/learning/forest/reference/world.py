@@ -1,4 +1,4 @@
-"""What all trees of a forest have in common: its parameters, and the features and classes it has met so far."""
+"""What all trees of a forest have in common: its parameters, and the features and classes met so far."""
 
 from __future__ import annotations
 
