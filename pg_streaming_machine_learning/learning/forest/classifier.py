@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 from river import base
 
 from pg_streaming_machine_learning.learning.forest.backend import Backend, Forest
-from pg_streaming_machine_learning.learning.forest.columns import Columns
+from pg_streaming_machine_learning.learning.forest.columns import MOST_CODES, Columns
 from pg_streaming_machine_learning.learning.forest.layout import Shape
 from pg_streaming_machine_learning.learning.forest.plan import LEAF_KINDS, ForestPlan, Votes
 from pg_streaming_machine_learning.learning.forest.snapshot import read_forest, write_forest
+from pg_streaming_machine_learning.learning.forest.state_check import check_state
 
 __all__ = ["AdaptiveRandomForestClassifier", "Explained", "ForestEvent"]
 
 _ROWS = 1024
 _MOST_REASONS = 4_000_000
+_MOST_WEIGHT = 1e12
 _KINDS = ("warning", "drift")
 
 Matrix = NDArray[np.float64]
@@ -202,12 +205,22 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         return True
 
     def learn_one(self, x: dict[Any, Any], y: Any, *, w: float = 1.0) -> None:
-        """Learn a sample of weight `w`."""
-        self._meet(x, y)
-        row = self._columns.row(x)
-        weights = np.array([w * self._class_weight(y)])
+        """Learn a sample of weight `w`; of weight 0, nothing.
+
+        Raises
+        ------
+        ValueError
+            If the weight is negative, not finite or above 1e12, the label is NaN, a feature was a number and is none
+            now, or there is no room in `max_bytes` for what is new.
+        """
+        weights = np.array([w], dtype=np.float64)
         _check_weights(weights)
-        self._forest.run(row, np.array([self._labels[y]]), weights)
+        _check_label(y)
+        if w == 0:
+            return
+        self._meet(x, y)
+        weights *= self._class_weight(y)
+        self._forest.run(self._columns.row(x), np.array([self._labels[y]]), weights)
 
     def predict_proba_one(self, x: dict[Any, Any]) -> dict[Any, float]:
         """Return the probability of each class; empty before anything was learned."""
@@ -256,19 +269,27 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         Raises
         ------
         ValueError
-            If shapes do not go together, or a weight is negative or not finite.
+            If shapes do not go together, a feature is named twice, a label to be learned is NaN, a weight is
+            negative, not finite or above 1e12, or there is no room in `max_bytes` for what is new; then the rows
+            before are learned.
         """
         matrix, names = _matrix(X, features)
         weights = _weights(known, w, len(matrix))
         labels = _listed(y)
         if len(labels) != len(matrix):
             raise ValueError(f"y has {len(labels)} labels, expected {len(matrix)}, one for each row")
-        parts = [self._segment(*each) for each in self._segments(matrix, names, labels, weights)]
+        for row in np.flatnonzero(weights > 0).tolist():
+            _check_label(labels[row])
+        parts: list[tuple[int, Matrix]] = []
+        for begin, end in self._segments(matrix, names, labels, weights):
+            part = slice(begin, end)
+            parts.append((begin, self._segment(matrix[part], names, labels[part], weights[part])))
         whole = np.zeros((len(matrix), len(self._labels)))
-        begin = 0
-        for part in parts:
-            whole[begin : begin + len(part), : part.shape[1]] = part
-            begin += len(part)
+        for begin, votes in reversed(
+            parts
+        ):  # a row that was met before it was learned was predicted before that
+            whole[begin : begin + len(votes)] = 0.0
+            whole[begin : begin + len(votes), : votes.shape[1]] = votes
         return whole
 
     def learn_many(
@@ -370,20 +391,39 @@ class AdaptiveRandomForestClassifier(base.Classifier):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy needs."""
-        return {"bytes": self.to_bytes(), "parameters": {name: getattr(self, name) for name in _PARAMETERS}}
+        return {
+            "parameters": {name: getattr(self, name) for name in _PARAMETERS},
+            "labels": list(self._labels),
+            "columns": self._columns.state(),
+            "state": self._forest.state(),
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Become a copy."""
-        self.__dict__.update(type(self).from_bytes(state["bytes"]).__dict__)
-        self.__dict__.update(state["parameters"])
+        self.__dict__.update(type(self)(**state["parameters"]).__dict__)
+        columns = state["columns"]
+        self._take_on(
+            state["labels"],
+            columns["names"],
+            columns["centers"],
+            columns["codes"],
+            state["state"],
+            check_state,
+        )
 
     def _begin(self, backend: Backend) -> None:
         """Begin anew."""
+        weights = [] if self.class_weights is None else list(self.class_weights.values())
+        if not all(0 <= weight <= _MOST_WEIGHT for weight in weights):
+            raise ValueError(f"class_weights is {self.class_weights!r}, expected numbers from 0 to 1e12")
+        if not isinstance(self.n_jobs, Integral) or not 1 <= self.n_jobs <= 256:
+            raise ValueError(f"n_jobs is {self.n_jobs!r}, expected a whole number from 1 to 256")
         if self.leaf_prediction not in LEAF_KINDS:
             raise ValueError(f"leaf_prediction is {self.leaf_prediction!r}, expected one of {LEAF_KINDS}")
         self._backend = backend
         self._columns = Columns(self.nominal_features or ())
         self._labels: dict[Any, int] = {}
+        self._room: tuple[int, int, dict[int, int]] = (0, 0, {})
         self._forest: Forest = backend.forest(
             ForestPlan(
                 n_models=self.n_models,
@@ -412,7 +452,7 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         names: list[Hashable],
         centers: list[float],
         codes: dict[int, list[Hashable]],
-        state: dict[str, NDArray[Any]],
+        state: Mapping[str, NDArray[Any]],
         check: Callable[..., None],
     ) -> None:
         """Become a stored forest: it is checked before it is given to the kernel."""
@@ -422,12 +462,15 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         words = (max(rooms.values(), default=0) + 63) // 64
         sub = self._forest.plan.sub(len(names))
         shape = Shape(len(labels), sub, sum(rooms.values()), words)
-        check(state, shape, self.n_models, len(names), rooms)
+        limits = self._forest.plan.limits(shape, len(names))
+        check(state, shape, limits, self.n_models, len(names), rooms)
         self._grow()
         self._forest.load(state)
 
     def _grow(self) -> None:
-        self._forest.grow(len(self._columns), len(self._labels), self._columns.code_rooms)
+        columns, labels, rooms = len(self._columns), len(self._labels), self._columns.code_rooms
+        self._forest.grow(columns, labels, rooms)
+        self._room = columns, labels, rooms
 
     def _meet(self, x: Mapping[Any, Any], y: Any) -> None:
         """See that there is room for the features and the label of a sample to be learned."""
@@ -436,23 +479,38 @@ class AdaptiveRandomForestClassifier(base.Classifier):
             self._labels[y] = len(self._labels)
             is_new = True
         if is_new:
-            self._grow()
+            try:
+                self._grow()
+            except ValueError:  # there is no room: what is new stays unknown, the forest goes on as it was
+                columns, labels, rooms = self._room
+                self._columns.forget(columns, rooms)
+                self._labels = dict(list(self._labels.items())[:labels])
+                raise
 
     def _class_weight(self, label: Any) -> float:
         return 1.0 if self.class_weights is None else float(self.class_weights.get(label, 1.0))
 
     def _segments(
         self, matrix: Matrix, names: Sequence[Hashable], labels: list[Any], weights: Matrix
-    ) -> Iterator[tuple[Matrix, Sequence[Hashable], list[Any], Matrix]]:
-        """Yield parts of a batch; what a part needs room for is met before it, as it would be one by one."""
+    ) -> Iterator[tuple[int, int]]:
+        """Yield the parts of a batch.
+
+        A row with something new is the last of one part, predicted only, and the first of the next one, as it would
+        be one by one: predicted, then met, then learned.
+        """
         begin = 0
         for cut in [*self._cuts(matrix, names, labels, weights), len(matrix)]:
-            for start in range(begin, cut, _ROWS):
-                end = min(start + _ROWS, cut)
-                yield matrix[start:end], names, labels[start:end], weights[start:end]
-            begin = cut
-            if cut < len(matrix):
+            is_new = cut < len(matrix)
+            weight = weights[cut] if is_new else 0.0
+            if is_new:
+                weights[cut] = 0.0
+            end = cut + 1 if is_new else cut
+            for start in range(begin, end, _ROWS):
+                yield start, min(start + _ROWS, end)
+            if is_new:
+                weights[cut] = weight
                 self._meet(dict(zip(names, matrix[cut].tolist(), strict=True)), labels[cut])
+            begin = cut
 
     def _cuts(
         self, matrix: Matrix, names: Sequence[Hashable], labels: list[Any], weights: Matrix
@@ -468,7 +526,10 @@ class AdaptiveRandomForestClassifier(base.Classifier):
                 there = np.flatnonzero(learned & np.isfinite(values))
                 if column is None and len(there):
                     cuts.add(int(there[0]))
-                if column in self._columns.codes or name in self._columns.declared:
+                codes = self._columns.codes.get(column) if column is not None else None
+                if codes is not None and len(codes) >= MOST_CODES:
+                    continue
+                if codes is not None or name in self._columns.declared:
                     met = self._columns.codes.get(column, {}) if column is not None else {}
                     firsts = np.unique(values[there], return_index=True)
                     cuts.update(
@@ -487,6 +548,8 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         self, matrix: Matrix, names: Sequence[Hashable], labels: list[Any], weights: Matrix
     ) -> Matrix:
         """Take a part of a batch through the forest."""
+        if not self._labels:
+            return np.zeros((len(matrix), 0))
         find = self._labels.get
         codes = np.array([find(label, 0) for label in labels], dtype=np.int64)
         if self.class_weights is not None:
@@ -560,6 +623,8 @@ def _matrix(X: ArrayLike, features: Sequence[Hashable] | None) -> tuple[Matrix, 
     names: Sequence[Hashable] = range(matrix.shape[1]) if features is None else features
     if len(names) != matrix.shape[1]:
         raise ValueError(f"features has {len(names)} names, expected {matrix.shape[1]}, one for each column")
+    if len(set(names)) != len(names):
+        raise ValueError("features names a column twice")
     return matrix, names
 
 
@@ -578,8 +643,13 @@ def _weights(known: ArrayLike | None, w: ArrayLike | None, n: int) -> Matrix:
 
 
 def _check_weights(weights: Matrix) -> None:
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise ValueError("a weight is negative or not finite")
+    if not ((weights >= 0) & (weights <= _MOST_WEIGHT)).all():
+        raise ValueError(f"a weight is negative, not finite or above {_MOST_WEIGHT:g}")
+
+
+def _check_label(label: Any) -> None:
+    if isinstance(label, float | np.floating) and label != label:
+        raise ValueError("a label is NaN, which no prediction can be equal to")
 
 
 def _listed(y: Sequence[Any] | NDArray[Any]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
@@ -14,6 +15,8 @@ __all__ = ["MOST_CODES", "Columns"]
 
 MOST_CODES = 4096
 """Values of a nominal feature that are told apart; those met later share the last code."""
+
+_NUMBERS = (Real, np.bool_)
 
 _FARTHEST = 1e15
 _NAN = math.nan
@@ -73,8 +76,9 @@ class Columns:
         if not self.codes:
             get = x.get
             try:
-                numbers = np.array([get(name, _NAN) for name in self.names], dtype=np.float64)
-            except (TypeError, ValueError):
+                # An array of doubles takes no text, where numpy would read numbers out of it.
+                numbers = np.frombuffer(array("d", [get(name, _NAN) for name in self.names]))
+            except (TypeError, ValueError, OverflowError):
                 numbers = np.array([self._number(name, get(name)) for name in self.names], dtype=np.float64)
         else:
             numbers = np.array([self._cell(column, x) for column in range(len(self.names))], dtype=np.float64)
@@ -93,6 +97,18 @@ class Columns:
         for column in self.codes:
             numbers[:, column] = self._coded(column, numbers[:, column])
         return self._as_rows(numbers)
+
+    def forget(self, columns: int, rooms: Mapping[int, int]) -> None:
+        """Forget the columns from `columns` on, and nominal values for which there is no room."""
+        for name in self.names[columns:]:
+            del self._places[name]
+        del self.names[columns:], self.centers[columns:]
+        self._center_row = np.array(self.centers, dtype=np.float64)
+        self.codes = {
+            column: dict(list(codes.items())[: rooms[column]])
+            for column, codes in self.codes.items()
+            if column < columns
+        }
 
     def state(self) -> dict[str, Any]:
         """Return names, centers and nominal values in their order."""
@@ -115,7 +131,7 @@ class Columns:
         column = len(self.names)
         self.names.append(name)
         self._places[name] = column
-        is_nominal = name in self.declared or not isinstance(value, Real)
+        is_nominal = name in self.declared or not isinstance(value, _NUMBERS)
         if is_nominal:
             self.codes[column] = {}
         self.centers.append(0.0 if is_nominal else float(value))
@@ -141,9 +157,9 @@ class Columns:
     def _number(name: Hashable, value: Any) -> float:
         if value is None:
             return _NAN
-        if not isinstance(value, Real):
+        if not isinstance(value, _NUMBERS):
             raise ValueError(f"feature {name!r} was a number before, is {value!r} now")
-        return float(value)
+        return float(value) if _has_value(value) else _NAN
 
     def _coded(self, column: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the codes of a column of nominal values that are numbers."""
@@ -155,18 +171,22 @@ class Columns:
 
     def _as_rows(self, numbers: NDArray[np.float64]) -> NDArray[np.float32]:
         """Center numbers, in place, and store them in 32 bits; what is not finite is missing."""
-        numbers -= self._center_row
         if not np.isfinite(numbers).all():
             numbers[~np.isfinite(numbers)] = _NAN
+        with np.errstate(over="ignore"):
+            numbers -= self._center_row
         np.clip(numbers, -_FARTHEST, _FARTHEST, out=numbers)
         return numbers.astype(np.float32)
 
 
 def _has_value(value: Any) -> bool:
-    """Whether a value is there: not None, and no number that is not finite."""
+    """Whether a value is there: not None, and no number that is not finite or too large for a double."""
     if value is None:
         return False
-    return not isinstance(value, Real) or math.isfinite(value)
+    try:
+        return not isinstance(value, _NUMBERS) or math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _order(name: Hashable) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pg_streaming_machine_learning.learning.forest import layout
+from pg_streaming_machine_learning.learning.forest.giving_up import compacted, is_too_large, let_rest
 from pg_streaming_machine_learning.learning.forest.kernel.adwin import ADWIN_SIZE
 from pg_streaming_machine_learning.learning.forest.kernel.member import (
     EVENT_SIZE,
@@ -66,7 +67,7 @@ class CompiledForest:
         for member in range(members):
             self._states[member, RANDOM] = random.signed()
         self._fit_plan()
-        self._arrays = [[self._new_arrays(_FIRST) for _ in range(2)] for _ in range(members)]
+        self._arrays = [[self._new_arrays(self._first) for _ in range(2)] for _ in range(members)]
         self._point_to_all()
         begin(self._plans, self._records, self._states, self._scratches[0][0])
 
@@ -80,30 +81,31 @@ class CompiledForest:
     def grow(self, n_features: int, n_classes: int, code_sizes: Mapping[int, int]) -> None:
         """Make room for features, classes and nominal values; leaves draw from the features that are new.
 
+        Nodes and blocks are larger then. A tree that has more blocks than it may have from now on lets leaves rest,
+        one that has more nodes begins anew.
+
         Raises
         ------
         ValueError
-            If there is no room for them in `max_bytes`.
+            If there is no room for the smallest trees in `max_bytes`; nothing has changed then.
         """
-        former, shape = self.n_features, self._shape
+        former, shape, rooms = self.n_features, self._shape, self._code_room
         offsets = self._offsets
         self.n_features, self.n_classes = n_features, n_classes
         self._code_room = dict(code_sizes)
         try:
             self._fit_plan()
         except ValueError:
-            self.n_features, self.n_classes = former, shape.classes
+            self.n_features, self.n_classes, self._code_room = former, shape.classes, rooms
             raise
         self.importances = _widened(self.importances, (len(self.importances), n_features))
-        for slots in self._arrays:
-            for slot, arrays in enumerate(slots):
-                capacity = _capacity(arrays)
-                slots[slot] = self._reshaped(arrays, capacity, shape, offsets)
+        for member, slots in enumerate(self._arrays):
+            for slot in range(2):
+                if self._is_in_use(member, slot):
+                    slots[slot] = self._grown(slots[slot], shape, offsets, former)
+                else:
+                    slots[slot] = self._new_arrays(self._first)
         self._point_to_all()
-        if n_features > former:
-            for member, slots in enumerate(self._arrays):
-                for arrays in self._in_use(member):
-                    _widen_leaves(arrays, shape.subspace, self._shape.subspace, former, n_features)
 
     def run(
         self,
@@ -193,7 +195,7 @@ class CompiledForest:
                 if slot == 0 or members[member, 0]:
                     self._arrays[member][slot] = self._loaded(state, at)
                 else:
-                    self._arrays[member][slot] = self._new_arrays(_FIRST)
+                    self._arrays[member][slot] = self._new_arrays(self._first)
         self._point_to_all()
         refresh_all(self._plans, self._records, self._states)
         self._told.clear()
@@ -282,6 +284,41 @@ class CompiledForest:
             np.zeros((capacity.sets, 2 * shape.words), np.int64),
         ]
 
+    @property
+    def _first(self) -> Capacity:
+        """The room of a tree that begins."""
+        limits = self._limits
+        return Capacity(min(_FIRST.nodes, limits.nodes), min(_FIRST.blocks, limits.blocks), _FIRST.sets)
+
+    def _grown(self, arrays: Arrays, former: Shape, offsets: NDArray[np.int64], n_features: int) -> Arrays:
+        """Return the arrays of a tree in the present shape, from those of a former one with fewer features."""
+        limits = self._limits
+        if is_too_large(arrays, limits):
+            return self._begun_anew(int(arrays[layout.META][layout.RNG]))
+        let_rest(arrays, limits)
+        has = _capacity(arrays)
+        capacity = Capacity(
+            min(has.nodes, limits.nodes), min(has.blocks, limits.blocks), min(has.sets, limits.sets)
+        )
+        arrays = compacted(arrays, capacity)
+        new = self._reshaped(arrays, capacity, former, offsets)
+        if self.n_features > n_features:
+            _widen_leaves(new, former.subspace, self._shape.subspace, n_features, self.n_features)
+        return new
+
+    def _begun_anew(self, random: int) -> Arrays:
+        """Return the arrays of a tree that knows nothing, with a seed that the one before it gives: as `tree.reset`."""
+        arrays = self._new_arrays(self._first)
+        meta = arrays[layout.META]
+        meta[layout.NODES] = meta[layout.LEAVES] = 1
+        own = Splitmix(Splitmix(random).next())
+        arrays[layout.FEATURE][0] = -1
+        arrays[layout.PLACE][0] = 0, 1
+        arrays[layout.SCORES][0, 0] = self.plan.grace_period
+        arrays[layout.SUBSPACE][0] = own.sample(0, self.n_features, self._shape.subspace)
+        meta[layout.RNG] = own.state_signed
+        return arrays
+
     def _reshaped(
         self, arrays: Arrays, capacity: Capacity, former: Shape, offsets: NDArray[np.int64]
     ) -> Arrays:
@@ -332,9 +369,11 @@ class CompiledForest:
 
     def _in_use(self, member: int) -> list[Arrays]:
         """Return the arrays of the tree that votes, and of the one in the background if there is one."""
-        voting = int(self._states[member, VOTING])
-        slots = self._arrays[member]
+        slots, voting = self._arrays[member], int(self._states[member, VOTING])
         return [slots[voting], slots[1 - voting]] if self._states[member, HAS_BACKGROUND] else [slots[voting]]
+
+    def _is_in_use(self, member: int, slot: int) -> bool:
+        return bool(slot == self._states[member, VOTING] or self._states[member, HAS_BACKGROUND])
 
     def _take_events(self, member: int) -> None:
         for event in self._events[member, : self._states[member, EVENTS]].tolist():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import cached_property
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,9 +54,21 @@ class ForestPlan:
             ("drift_delta", 1e-300, 0.999),
         ):
             value = getattr(self, name)
-            if not low <= value <= high:
+            if not isinstance(value, float | Integral) or not low <= value <= high:
                 raise ValueError(f"{name} is {value!r}, expected {low} to {high}")
-        subspace_size(self.max_features, 1)
+        for name in ("n_models", "seed", "max_bytes"):
+            value = getattr(self, name)
+            if not isinstance(value, Integral):
+                raise ValueError(f"{name} is {value!r}, expected a whole number")
+        if not self.max_bytes <= 2**62:
+            raise ValueError(f"max_bytes is {self.max_bytes!r}, expected at most 2**62")
+        share = self.max_features
+        if isinstance(share, float) and not 0.0 < share <= 1.0:
+            raise ValueError(f"max_features is {share!r}, expected a share above 0 and at most 1")
+        if isinstance(share, int) and not share >= 1:
+            raise ValueError(f"max_features is {share!r}, expected at least 1 feature")
+        subspace_size(share, 1)
+        self.limits(Shape(classes=0, subspace=0, codes=0, words=0), 0)
 
     @cached_property
     def log_delta(self) -> float:

@@ -104,14 +104,20 @@ def read_forest(kind: type[AnyForest], data: bytes) -> AnyForest:
         codes = {int(column): list(values) for column, values in head["nominal"]}
         centers = arrays.pop("centers")
         _check_columns(labels, names, codes, centers)
-        members = arrays.get("members")
-        if members is None or members.shape != (parameters["n_models"], 5):
-            raise SnapshotError("forest has another number of members than it says")
-        forest = kind(**parameters)
+        # Room is made for what there is, not for what somebody says there is.
+        count = parameters["n_models"]
+        for name in ("members", "tallies", "detectors", "importances"):
+            if name not in arrays or len(arrays[name]) != count:
+                raise SnapshotError("forest has another number of members than it says")
+        classes = parameters["classes"]
+        if classes is not None and list(dict.fromkeys(classes)) != labels[: len(set(classes))]:
+            raise SnapshotError("classes of the forest do not begin with those it was given")
+        forest = kind(**{**parameters, "classes": None})
+        forest.classes = classes
         forest._take_on(labels, names, centers.tolist(), codes, arrays, check_state)
     except SnapshotError:
         raise
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise SnapshotError(f"bytes are no forest that can be read: {text}") from error
     return forest
