@@ -142,6 +142,12 @@ class AdaptiveRandomForestClassifier(base.Classifier):
     (True, False)
     """
 
+    _backend: Backend
+    _columns: Columns
+    _forest: Forest
+    _labels: dict[Any, int]
+    _room: tuple[int, int, dict[int, int]]
+
     def __init__(
         self,
         n_models: int = 10,
@@ -422,9 +428,9 @@ class AdaptiveRandomForestClassifier(base.Classifier):
             raise ValueError(f"leaf_prediction is {self.leaf_prediction!r}, expected one of {LEAF_KINDS}")
         self._backend = backend
         self._columns = Columns(self.nominal_features or ())
-        self._labels: dict[Any, int] = {}
-        self._room: tuple[int, int, dict[int, int]] = (0, 0, {})
-        self._forest: Forest = backend.forest(
+        self._labels = {}
+        self._room = (0, 0, {})
+        self._forest = backend.forest(
             ForestPlan(
                 n_models=self.n_models,
                 max_features=self.max_features,

@@ -54,7 +54,7 @@ class ForestPlan:
             ("drift_delta", 1e-300, 0.999),
         ):
             value = getattr(self, name)
-            if not isinstance(value, float | Integral) or not low <= value <= high:
+            if not isinstance(value, int | float | np.number) or not low <= value <= high:
                 raise ValueError(f"{name} is {value!r}, expected {low} to {high}")
         for name in ("n_models", "seed", "max_bytes"):
             value = getattr(self, name)

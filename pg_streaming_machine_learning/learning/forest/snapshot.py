@@ -60,6 +60,7 @@ def write_forest(
     weights = parameters["class_weights"]
     plain["class_weights"] = None if weights is None else [[_plain(k), float(v)] for k, v in weights.items()]
     plain["classes"] = None if parameters["classes"] is None else list(parameters["classes"])
+    table: list[list[Any]] = []
     head = {
         "parameters": plain,
         "classes": [_plain(label) for label in labels],
@@ -67,13 +68,13 @@ def write_forest(
         "nominal": [
             [column, [_plain(value) for value in values]] for column, values in columns["codes"].items()
         ],
-        "arrays": [],
+        "arrays": table,
     }
     arrays = {"centers": np.array(columns["centers"], dtype=np.float64), **state}
     body = []
     for name, array in arrays.items():
         kind = array.dtype.kind + str(array.dtype.itemsize)
-        head["arrays"].append([name, kind, list(array.shape)])
+        table.append([name, kind, list(array.shape)])
         body.append(np.ascontiguousarray(array, dtype=_TYPES[kind]).tobytes())
     try:
         header = json.dumps(head, allow_nan=False, separators=(",", ":"), default=_plain).encode()
