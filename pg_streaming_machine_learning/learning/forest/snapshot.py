@@ -193,5 +193,6 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise SnapshotError(
-        f"forest has the label or name {value!r}, expected text, a number, a bool or None: it cannot be stored"
+        f"forest has the label or name {value!r}, expected text, a number, a bool or None: "
+        "it cannot be stored"
     )

@@ -133,7 +133,7 @@ def _values(
 ) -> bytes:
     """Change a parameter, a class, a name, a nominal value."""
     other = json.loads(json.dumps(head))
-    strange = rng.choice((0, 1, 2, -1, 2**31, 10**30, 1e300, 0.5, "x", None, True, [], [1], {}, "sqrt"))
+    strange: Any = rng.choice((0, 1, 2, -1, 2**31, 10**30, 1e300, 0.5, "x", None, True, [], [1], {}, "sqrt"))
     way = rng.randrange(4)
     if way == 0:
         other["parameters"][rng.choice(list(other["parameters"]))] = strange

@@ -2,9 +2,9 @@
 
     python tests/learning/forest/forged_states.py COUNT [SEED]
 
-It prints how many were refused and how many could be read. A forest that can be read is used: it predicts, explains,
-learns, and is stored again. Any other end is a failure: an exception that is no `SnapshotError`, a crash, a hang,
-memory for what is not there.
+It prints how many were refused and how many could be read. A forest that can be read is used: it predicts,
+explains, learns, and is stored again. Any other end is a failure: an exception that is no `SnapshotError`, a
+crash, a hang, memory for what is not there.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MOST_S = 20
 
 
 def forests() -> list[bytes]:
-    """Return a forest with all there is, one of numbers alone, one at its bound, and one that knows nothing."""
+    """Return a forest with all there is, one of numbers alone, one at its bound, one that knows nothing."""
     found = []
     quick: dict[str, Any] = {"n_models": 3, "grace_period": 20, "delta": 0.2, "warning_delta": 0.3}
     for parameters in ({"nominal_features": [7]}, {"max_bytes": 130_000, "class_weights": {1: 2.0}}):

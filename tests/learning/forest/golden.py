@@ -71,7 +71,13 @@ def main() -> None:
     if FOREST.exists() or SAID.exists():
         sys.exit(f"{FOREST} or {SAID} exists: what a version said stays")
     forest = AdaptiveRandomForestClassifier(
-        n_models=3, grace_period=20, delta=0.1, warning_delta=0.2, drift_delta=1e-4, nominal_features=[7], seed=5
+        n_models=3,
+        grace_period=20,
+        delta=0.1,
+        warning_delta=0.2,
+        drift_delta=1e-4,
+        nominal_features=[7],
+        seed=5,
     )
     for x, label in [*rows(700, seed=1), *rows(60, seed=2)]:
         forest.learn_one(x, label)

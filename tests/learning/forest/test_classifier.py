@@ -114,7 +114,7 @@ def test_kinds_of_leaves(kind: str) -> None:
 
 
 def test_adaptive_leaves_are_right_where_bayes_is_wrong() -> None:
-    """Two clusters around one between: a normal distribution sees one heap, whose middle is the other class."""
+    """Two clusters around one: a normal distribution sees one heap, whose middle is the other class."""
     rng = np.random.default_rng(7)
     y = (rng.random(2000) < 0.1).astype(int)
     X = rng.normal(size=(2000, 1)) * np.where(y == 1, 3.0, 1.0)[:, None]

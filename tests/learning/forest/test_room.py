@@ -84,7 +84,9 @@ def test_a_restored_forest_at_its_bound_goes_on_with_the_same_bits() -> None:
     for begin in range(0, 9000, 1500):
         same = AdaptiveRandomForestClassifier.from_bytes(learner.to_bytes())
         part = slice(begin, begin + 1500)
-        assert same.process_many(X[part], y[part]).tobytes() == learner.process_many(X[part], y[part]).tobytes()
+        assert (
+            same.process_many(X[part], y[part]).tobytes() == learner.process_many(X[part], y[part]).tobytes()
+        )
         assert same.to_bytes() == learner.to_bytes()
         assert max(same.allocated_bytes, learner.allocated_bytes) <= 150_000
 

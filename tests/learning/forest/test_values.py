@@ -141,7 +141,7 @@ def test_nominal_numbers_in_batches() -> None:
 
 
 def test_values_never_met_are_tolerated() -> None:
-    """As missing ones: they go where a split sends what it does not know, and nothing is learned from asking."""
+    """As missing ones: they go where a split sends what it does not know; asking teaches nothing."""
     learner = forest()
     for n in range(600):
         learner.learn_one({"color": ("red", "green")[n % 2], "a": float(n % 5)}, n % 2)
