@@ -59,7 +59,7 @@ class ForestPlan:
                 raise ValueError(f"{name} is {value!r}, expected {low} to {high}")
         for name in ("n_models", "seed", "max_bytes"):
             value = getattr(self, name)
-            if not isinstance(value, Integral):
+            if not isinstance(value, int | np.integer):
                 raise ValueError(f"{name} is {value!r}, expected a whole number")
         if not self.max_bytes <= 2**62:
             raise ValueError(f"max_bytes is {self.max_bytes!r}, expected at most 2**62")
