@@ -419,6 +419,10 @@ class AdaptiveRandomForestClassifier(base.Classifier):
 
     def _begin(self, backend: Backend) -> None:
         """Begin anew."""
+        for name in ("nominal_features", "classes"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, str) or not isinstance(value, Collection)):
+                raise ValueError(f"{name} is {value!r}, expected several, or None")
         weights = [] if self.class_weights is None else list(self.class_weights.values())
         if not all(0 <= weight <= _MOST_WEIGHT for weight in weights):
             raise ValueError(f"class_weights is {self.class_weights!r}, expected numbers from 0 to 1e12")
