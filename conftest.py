@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import hypothesis
@@ -10,6 +11,14 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 CACHE = Path(__file__).parent / ".cache"
 KAFKA = ("marker", "kafka")
+
+# Compiled code is kept where it was when functions were declared, and is not looked at again when a file that they
+# call into changes. The backend chooses a folder for that: it has to be the first to import the kernel.
+os.environ.setdefault("FOREST_CACHE_DIR", str(CACHE / "forest"))
+collect_ignore_glob = [
+    "pg_streaming_machine_learning/learning/forest/kernel/*.py",
+    "pg_streaming_machine_learning/learning/forest/compiled.py",
+]
 
 # Examples are slow on a busy machine without being wrong.
 hypothesis.settings.register_profile("no deadline", deadline=None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -99,20 +98,19 @@ class Backend:
         """
         import numba
 
-        former = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(cache)  # it is looked at when functions are declared: only ours go there
-        try:
-            from pg_streaming_machine_learning.learning.forest.compiled import CompiledForest
-        finally:
-            numba.config.CACHE_DIR = former
-        backend = cls("numba", CompiledForest)
-        is_cold = not any(cache.rglob("*.nbi"))
-        if is_cold:
-            logger.info("compiling the forest, once, for up to 20 s cache=%s", cache)
-        began_s = time.monotonic()
-        _try_out(backend)
-        if is_cold:
-            logger.info("forest compiled seconds=%.1f", time.monotonic() - began_s)
+        from pg_streaming_machine_learning.learning.forest.first_time import telling
+
+        with telling(cache):
+            former = numba.config.CACHE_DIR
+            numba.config.CACHE_DIR = str(
+                cache
+            )  # it is looked at when functions are declared: only ours go there
+            try:
+                from pg_streaming_machine_learning.learning.forest.compiled import CompiledForest
+            finally:
+                numba.config.CACHE_DIR = former
+            backend = cls("numba", CompiledForest)
+            _try_out(backend)
         return backend
 
 

@@ -234,8 +234,8 @@ class AdaptiveRandomForestClassifier(base.Classifier):
             return {}
         row = self._columns.row(x)
         votes = self._forest.run(row, _NO_LABEL, _NO_WEIGHT)
-        probabilities = _together(votes)[0, : len(self._labels)].tolist()
-        return dict(zip(self._labels, probabilities, strict=True)) if any(probabilities) else {}
+        probabilities = _together_one(votes)
+        return dict(zip(self._labels, probabilities, strict=False)) if any(probabilities) else {}
 
     def predict_one(self, x: dict[Any, Any]) -> Any:
         """Return the most probable class, the one met first of equals; None before anything was learned."""
@@ -623,6 +623,18 @@ def _together(votes: Votes) -> Matrix:
         whole += vote * trust[:, None]
     whole /= _trust(votes)[:, None]
     return whole
+
+
+def _together_one(votes: Votes) -> list[float]:
+    """Return what `_together` does, of a single row: without arrays, for which a row is too little."""
+    trusts: list[float] = votes.trusts[:, 0].tolist()
+    whole = [0.0] * votes.votes.shape[2]
+    trust = 0.0
+    for said, trusted in zip(votes.votes[:, 0].tolist(), trusts, strict=True):
+        trust += trusted
+        for column, share in enumerate(said):
+            whole[column] += share * trusted
+    return [share / (trust or 1.0) for share in whole]
 
 
 def _matrix(X: ArrayLike, features: Sequence[Hashable] | None) -> tuple[Matrix, Sequence[Hashable]]:

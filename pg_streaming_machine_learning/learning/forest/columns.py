@@ -175,7 +175,8 @@ class Columns:
             numbers[~np.isfinite(numbers)] = _NAN
         with np.errstate(over="ignore"):
             numbers -= self._center_row
-        np.clip(numbers, -_FARTHEST, _FARTHEST, out=numbers)
+        np.minimum(numbers, _FARTHEST, out=numbers)
+        np.maximum(numbers, -_FARTHEST, out=numbers)
         return numbers.astype(np.float32)
 
 

@@ -152,12 +152,13 @@ class CompiledForest:
                 scratches = [self._scratch(number)[0] for number in range(len(spans))]
                 with ThreadPoolExecutor(len(spans)) as pool:
                     list(pool.map(work, spans, scratches))
-            if (done == n).all():
+            if done.min() == n:
                 break
             for member in np.flatnonzero(done < n).tolist():
                 self._make_room(member)
-        for member in np.flatnonzero(self._states[:, EVENTS]).tolist():
-            self._take_events(member)
+        if self._states[:, EVENTS].any():
+            for member in range(members):
+                self._take_events(member)
         return Votes(votes, trusts, reasons if explain else None, bases if explain else None)
 
     def take_events(self) -> list[tuple[int, int, int, float, float, bool]]:

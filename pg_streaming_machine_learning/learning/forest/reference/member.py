@@ -35,7 +35,8 @@ class Event:
     before, after : float
         The detector's mean error before and after.
     replaced : bool
-        Whether a tree in the background is there: begun by this warning, or voting from this drift on.
+        Of a drift: whether a tree from the background takes over, else one begins anew. Of a warning: true, a
+        tree has begun in the background.
     """
 
     kind: int

@@ -1,7 +1,7 @@
 """How a tree keeps its memory bounded: the least promising leaves rest, and may come back.
 
 A leaf's statistics of one class are a block, and a tree may have so many. When they are used up, the leaf
-that promises least gives its blocks back and rests. From time to time the most promising leaf that rests wakes.
+that promises least gives its blocks back and rests. From time to time the most promising of these wakes.
 
 References
 ----------

@@ -113,8 +113,10 @@ def expect(
 
 
 def _weight_left(feature: Numeric | Nominal, cut: float | Codes) -> float:
+    """Return what goes left; not more than there is, which sums of rounded weights may be."""
     if isinstance(feature, Numeric):
         assert isinstance(cut, float)
         return feature.weight_below(cut)
     assert isinstance(cut, Codes)
-    return add_up(weight for code, weight in sorted(feature.codes.items()) if code in cut.left)
+    share = add_up(weight for code, weight in sorted(feature.codes.items()) if code in cut.left)
+    return min(share, feature.weight)
