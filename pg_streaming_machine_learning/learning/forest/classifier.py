@@ -381,11 +381,12 @@ class AdaptiveRandomForestClassifier(base.Classifier):
 
     def _begin(self, backend: Backend) -> None:
         """Begin anew."""
+        plan = plan_of(self)
         self._backend = backend
         self._columns = Columns(self.nominal_features or ())
         self._labels = {}
         self._room = (0, 0, {})
-        self._forest = backend.forest(plan_of(self))
+        self._forest = backend.forest(plan)
         for label in self.classes or ():
             self._labels.setdefault(label, len(self._labels))
         if self._labels:

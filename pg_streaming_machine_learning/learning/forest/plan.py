@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import cached_property
@@ -146,6 +147,10 @@ def plan_of(forest: Any) -> ForestPlan:
     ValueError
         If one of them is not as it has to be.
     """
+    for name in ("nominal_features", "classes"):
+        value = getattr(forest, name)
+        if value is not None and (isinstance(value, str) or not isinstance(value, Collection)):
+            raise ValueError(f"{name} is {value!r}, expected several, or None")
     weights = [] if forest.class_weights is None else list(forest.class_weights.values())
     if not all(0 <= weight <= _MOST_WEIGHT for weight in weights):
         raise ValueError(f"class_weights is {forest.class_weights!r}, expected numbers from 0 to 1e12")

@@ -184,6 +184,8 @@ def _check_columns(
         len(each) > MOST_CODES for each in codes.values()
     ):
         raise SnapshotError("nominal features of the forest do not fit its features")
+    if any(centers[column] != 0.0 for column in codes):  # what is counted from there are places in arrays
+        raise SnapshotError("nominal features of the forest have a center")
 
 
 def _plain(value: Any) -> Any:

@@ -101,7 +101,7 @@ def _numbers(
         elif way == 1:
             flat[place] = flat[rng.randrange(flat.size)]
         elif array.dtype.kind == "f":
-            flat[place] *= rng.choice((0.5, 2.0, -1.0))
+            flat[place] = np.clip(float(flat[place]) * rng.choice((0.5, 2.0, -1.0)), -1e38, 1e38)
         else:
             flat[place : place + 1] += np.array([rng.choice((1, -1))]).astype(array.dtype)
     return sealed(head, {**arrays, name: array})

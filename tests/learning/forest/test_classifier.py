@@ -193,6 +193,8 @@ def test_the_seed_says_all() -> None:
         ({"class_weights": {"a": -1.0}}, r"class_weights is {'a': -1.0}, expected numbers from 0 to 1e12"),
         ({"max_bytes": 1000}, "max_bytes is 1000, too little for 3 trees of 0 features and 0 classes"),
         ({"max_bytes": 1e9}, "max_bytes is 1000000000.0, expected a whole number"),
+        ({"nominal_features": "color"}, "nominal_features is 'color', expected several, or None"),
+        ({"classes": 2}, "classes is 2, expected several, or None"),
         ({"n_jobs": 0}, "n_jobs is 0, expected a whole number from 1 to 256"),
         ({"seed": "one"}, "seed is 'one', expected a whole number"),
     ],
