@@ -63,7 +63,7 @@ def look_after(tree: Tree, world: World) -> None:
 
 
 def is_too_large(tree: Tree, world: World) -> bool:
-    """Whether a tree has more nodes or sets of names than it may: more classes and features leave less room."""
+    """Whether a tree has more nodes or sets of names than it may have from now on."""
     return len(tree.nodes) > world.limits.nodes or len(tree.codes) > world.limits.sets
 
 

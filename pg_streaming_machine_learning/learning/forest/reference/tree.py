@@ -79,8 +79,8 @@ class Tree:
     def grow(self, before: World, world: World) -> None:
         """Meet new classes and features: each leaf draws from the new features until it watches its share.
 
-        They make nodes and blocks larger, so that there may be room for fewer of them: leaves rest then, and a
-        tree with too many nodes begins anew, as none can be taken out.
+        They make nodes and blocks larger, so that there may be room for fewer of them: leaves rest then,
+        and a tree with too many nodes begins anew, as none can be taken out.
         """
         if resting.is_too_large(self, world):
             self.__init__(world, self.random.next())  # type: ignore[misc]
