@@ -49,7 +49,7 @@ def plans(draw: st.DrawFn) -> ForestPlan:
     """Draw parameters that make trees grow, be replaced, and fill their memory soon."""
     return ForestPlan(
         n_models=draw(st.integers(1, 3)),
-        max_features=draw(st.sampled_from([None, 0.3, 0.6, 1, 2, -1, "sqrt", "log2"])),
+        max_features=draw(st.sampled_from([None, 0.3, 0.6, 1, 2, "sqrt", "log2"])),
         lambda_value=draw(st.sampled_from([0.5, 1.0, 6.0])),
         grace_period=draw(st.sampled_from([1.0, 7.5, 30.0])),
         delta=draw(st.sampled_from([1e-7, 0.01, 0.5])),
