@@ -166,9 +166,41 @@ def test_trees_of_names_grow_alike() -> None:
     assert sets.any(axis=0).all()
 
 
-def test_leaves_rest_and_wake_alike() -> None:
+EDGES = {
+    "seven numbers": (replace(PLAN, max_features=None), Stream(9, 700, 7, 3)),
+    "numbers that hardly differ": (PLAN, Stream(10, 700, 3, 5, scale=1e-12)),
+    "weights that do not add up": (PLAN, Stream(11, 700, 2, 3, {0: 20, 1: 9}, weights=(1e-50, 0.1, 1e7))),
+    "no way to split": (replace(PLAN, tau=0.0, wait=3.0), Stream(12, 700, 1, 3, {0: 1})),
+    "many names": (PLAN, Stream(13, 2000, 4, 2, {0: 50, 1: 8, 2: 30, 3: 12}, noise=0.1)),
+}
+
+
+@pytest.mark.parametrize(("plan", "stream"), EDGES.values(), ids=EDGES)
+def test_edges_are_alike(plan: ForestPlan, stream: Stream) -> None:
+    """What rounding, odd sizes and nothing to choose from lead to."""
+    states, _ = course(plan, stream)
+    assert (states[-1]["counts"] >= 0.0).all()
+
+
+def test_numbers_on_a_bound_go_left_alike() -> None:
+    """Of 0 to 17, every bound is one of the numbers."""
+    random = np.random.default_rng(14)
+    rows = random.integers(0, 18, (2000, 3)).astype(np.float32)
+    labels = (rows[:, 0] > 7).astype(np.int64) + (rows[:, 1] > 11)
+    twins = Twins(replace(PLAN, max_features=None, tau=0.5, grace_period=500.0))
+    twins.grow(3, 3, {})
+    for batch in batches(2000, repeat(200)):
+        twins.run(rows[batch], labels[batch], np.ones(len(rows[batch])), explain=True)
+    state = twins.state()
+    inner = state["feature"] >= 0
+    assert inner.any()
+    assert (state["border"][inner] % 1 == 0).any()
+
+
+@pytest.mark.parametrize("seed", [5, 15, 25])
+def test_leaves_rest_and_wake_alike(seed: int) -> None:
     """With little memory, a leaf of which more is to be hoped takes the place of another."""
-    stream = Stream(5, 4000, 5, 4, concepts=3, noise=1.0)
+    stream = Stream(seed, 4000, 5, 4, concepts=3, noise=1.0)
     states, _ = course(replace(STEADY, max_bytes=40_000), stream)
     leaves = [state["place"][:, 1] for state in states]
     woken = sum(int((after[: len(before)] > before).sum()) for before, after in pairwise(leaves))
