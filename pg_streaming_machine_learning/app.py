@@ -7,11 +7,13 @@ import sys
 from pg_streaming_machine_learning.assembly import create_app
 from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.errors import PgStreamingError
+from pg_streaming_machine_learning.streams.early_log import log_to_stderr
 
 __all__ = ["app"]
 
 try:
-    app = create_app(Settings.load())
+    with log_to_stderr():
+        app = create_app(Settings.load())
 except PgStreamingError as error:
     sys.stderr.write(f"pg-streaming-machine-learning: {error}\n")
     sys.exit(error.exit_code)

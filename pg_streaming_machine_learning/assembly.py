@@ -40,7 +40,7 @@ from pg_streaming_machine_learning.wire.codec import AvroEncoder
 from pg_streaming_machine_learning.wire.prediction import BottleneckPrediction
 from pg_streaming_machine_learning.wire.registry import Registry
 
-__all__ = ["create_app", "engine_config"]
+__all__ = ["create_app", "engine_config", "input_sources"]
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def create_app(settings: Settings) -> Application:
     owners = KafkaOwners(
         settings,
         config,
-        _sources(settings, registry),
+        input_sources(settings, registry),
         Signer(None, settings.snapshot_unsigned),
         Shared(positions, marks, app.gate),
         app,
@@ -121,7 +121,8 @@ def create_app(settings: Settings) -> Application:
     return app
 
 
-def _sources(settings: Settings, registry: Registry) -> dict[str, Source]:
+def input_sources(settings: Settings, registry: Registry) -> dict[str, Source]:
+    """Return what reads each input topic, by the topic."""
     limits = Limits(
         size_ms=settings.window_size_s * 1000,
         hop_ms=settings.window_hop_s * 1000,

@@ -24,6 +24,7 @@
     ├── ModelError               the configured model cannot be built
     ├── RecordingError           a recording cannot be made or read
     ├── DeadLetterError          dead letters cannot be chosen or sent back
+    ├── BackfillError            there is nothing to learn from, as it was asked
     ├── DemoError                the demo could not come to its end
     └── SnapshotError            bytes that are no snapshot of this part
         └── StateError           the state topic has nothing to go on with              exit code 4
@@ -38,6 +39,7 @@ from enum import Enum
 from typing import ClassVar
 
 __all__ = [
+    "BackfillError",
     "BrokerUnreachable",
     "ColdStartError",
     "DeadLetterError",
@@ -214,6 +216,10 @@ class RecordingError(PgStreamingError):
 
 class DeadLetterError(PgStreamingError):
     """Dead letters cannot be chosen as asked, or not be sent back to where they came from."""
+
+
+class BackfillError(PgStreamingError):
+    """What topics are to be learned from, as asked, is not there."""
 
 
 class DemoError(PgStreamingError):

@@ -28,6 +28,7 @@ METRICS = (CPU, MEMORY, NETWORK)
 """All windows of one metric lie in one input partition: here the metric's place in this tuple."""
 
 SMALL_FOREST = ModelSpec(parameters={"n_models": 2, "grace_period": 10})
+SMALL_RIVER_FOREST = ModelSpec("river.forest.ARFClassifier", {"n_models": 2, "grace_period": 10})
 
 
 def config(

@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "simulation": ({"records", "wire"}, {"confluent_kafka", "numpy"}),
     "testbed": ({"records", "wire", "windows", "labels"}, {"aiohttp", "numpy", "psutil", "py_zipkin"}),
     "operations": (
-        {"records", "wire", "windows", "learning", "engine", "state", "config"},
+        {"records", "wire", "sources", "windows", "learning", "engine", "state", "config"},
         {"confluent_kafka"},
     ),
     "demo": (

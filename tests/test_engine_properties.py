@@ -25,13 +25,15 @@ from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.learning.models import ModelSpec
 from pg_streaming_machine_learning.records.update import LogRecord, ProgressMark, WindowUpdate
 from tests import nezha
-from tests.logs import HOP_MS, SMALL_FOREST, config, fleet, merged
+from tests.logs import HOP_MS, SMALL_FOREST, SMALL_RIVER_FOREST, config, fleet, merged
 from tests.oracle import as_read, expected_predictions
 from tests.state_digest import part_digests
 
 HOSTS = ("web", "db", "ümlaut-host")
 LATER_MS = 1000 * HOP_MS
-MODELS = st.sampled_from([SMALL_FOREST, ModelSpec("river.linear_model.LogisticRegression")])
+MODELS = st.sampled_from(
+    [SMALL_FOREST, SMALL_RIVER_FOREST, ModelSpec("river.linear_model.LogisticRegression")]
+)
 
 
 @hypothesis_settings(max_examples=25)
@@ -263,11 +265,14 @@ def test_the_order_of_hashes_does_not_matter() -> None:
 
 
 @pytest.mark.slow
-def test_real_windows_are_predicted_as_by_a_plain_loop() -> None:
+@pytest.mark.parametrize(
+    "model", [ModelSpec(), ModelSpec("river.forest.ARFClassifier")], ids=["ours", "river"]
+)
+def test_real_windows_are_predicted_as_by_a_plain_loop(model: ModelSpec) -> None:
     """The first 900 windows of nezha-online-boutique, every revision, partitions interleaved at random."""
     windows = nezha.load()[:900]
     windows_of_minutes = dataclasses.replace(
-        config(ModelSpec()),
+        config(model),
         size_ms=nezha.WINDOWS.size_ms,
         hop_ms=nezha.WINDOWS.hop_ms,
         seed=1,
@@ -276,7 +281,7 @@ def test_real_windows_are_predicted_as_by_a_plain_loop() -> None:
     )
     engine = Engine(windows_of_minutes)
     predictions = engine.process(nezha.log_of(windows, random.Random(1)))
-    expected = expected_predictions([window.final for window in windows], ModelSpec())
+    expected = expected_predictions([window.final for window in windows], model)
     assert [as_read(each) for each in predictions] == expected
     assert engine.evaluation.since_start()["model"].roc_auc > 0.7
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from pg_streaming_machine_learning import __version__
+from pg_streaming_machine_learning.cli.backfill import backfill
 from pg_streaming_machine_learning.cli.dead_letters import dead_letters
 from pg_streaming_machine_learning.cli.demo import demo
 from pg_streaming_machine_learning.cli.inspect import inspect
@@ -60,6 +61,10 @@ def main() -> None:
         pg-streaming-machine-learning worker
 
     \b
+    Learn from what your topics still hold, and see how right the model was:
+        pg-streaming-machine-learning backfill
+
+    \b
     Look at what comes out, and at what was refused:
         pg-streaming-machine-learning inspect pg-streaming-predictions
         pg-streaming-machine-learning dead-letters list
@@ -71,5 +76,5 @@ def main() -> None:
     """  # noqa: D301
 
 
-for _command in (worker, demo, simulate, inspect, dead_letters, snapshot, reset):
+for _command in (worker, demo, simulate, backfill, inspect, dead_letters, snapshot, reset):
     main.add_command(_command)

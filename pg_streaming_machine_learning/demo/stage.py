@@ -53,6 +53,9 @@ SNAPSHOT_EVERY_S = 3
 STALL_S = 60.0
 """Without a prediction, a dead letter or a kill for so long, the demo gives up, seconds."""
 
+COMPILE_S = 600.0
+"""While the worker compiles the forest it is silent, on a busy machine for minutes; not longer than this."""
+
 OBJECTIVES_FILE = "objectives.toml"
 """Written for the worker: what counts as slow, by host."""
 
@@ -104,7 +107,7 @@ class Stage:
         self._feed = stack.enter_context(Feed(broker.bootstrap, (PREDICTIONS_TOPIC, DEAD_LETTERS_TOPIC)))
         self._reader = stack.enter_context(PredictionReader(registry.url))
         self._lines: list[str] = []
-        self._changed_s = time.monotonic()
+        self._began_s = self._changed_s = time.monotonic()
         self._is_given_up = False
         self.portrait = Portrait()
         self.board = Board(
@@ -201,6 +204,11 @@ class Stage:
             board.phase = "all sent, waiting for the rest"
         elif board.predictions > 0:
             board.phase = "predicting" + (self._faults_now() if board.is_live else "")
+        else:
+            is_compiling = self._supervisor.is_compiling
+            board.phase = "the worker compiles the forest, once" if is_compiling else "starting the worker"
+            if is_compiling and now_s - self._began_s <= COMPILE_S:
+                self._changed_s = now_s
 
     def _faults_now(self) -> str:
         """Return what goes wrong at present, in words."""

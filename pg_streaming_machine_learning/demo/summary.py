@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich import box
@@ -12,9 +13,9 @@ from rich.table import Table
 from pg_streaming_machine_learning.demo.board import CONTESTANT_NAMES, Board
 from pg_streaming_machine_learning.demo.comparison import Comparison
 from pg_streaming_machine_learning.demo.view import figures, times
-from pg_streaming_machine_learning.learning.evaluation import MODEL, SAME_AS_BEFORE
+from pg_streaming_machine_learning.learning.evaluation import MODEL, SAME_AS_BEFORE, Score
 
-__all__ = ["print_comparison", "print_summary", "print_try_next", "verdict"]
+__all__ = ["judgment", "print_comparison", "print_summary", "print_try_next", "score_table", "verdict"]
 
 _TRY_NEXT = (
     ("pg-streaming-machine-learning demo --kill 3", "the worker is killed three times; nothing changes"),
@@ -34,7 +35,7 @@ _TRY_NEXT = (
 def print_summary(console: Console, board: Board, now_s: float) -> None:
     """Print figures and a verdict in plain words."""
     console.print()
-    console.print(_table(board))
+    console.print(score_table(board.scores))
     for sentence in (*verdict(board), *_account(board, now_s)):
         console.print(sentence, markup=False, highlight=False)
 
@@ -60,12 +61,24 @@ def print_try_next(console: Console) -> None:
 
 def verdict(board: Board) -> list[str]:
     """Return what the figures say, in plain words."""
-    model, same = board.scores[MODEL], board.scores[SAME_AS_BEFORE]
+    begun = sum(row.begun for row in board.rows.values())
+    return judgment(board.scores, begun, sum(row.begun_seen for row in board.rows.values()))
+
+
+def judgment(scores: Mapping[str, Score], begun: int, seen: int) -> list[str]:
+    """Return what scores say, in plain words.
+
+    Parameters
+    ----------
+    scores : mapping of str to Score
+        By the names of `learning.evaluation`.
+    begun, seen : int
+        Bottlenecks that began, and those of them the model named in their first window.
+    """
+    model, same = scores[MODEL], scores[SAME_AS_BEFORE]
     name = CONTESTANT_NAMES[SAME_AS_BEFORE]
     if math.isnan(model.roc_auc):
         return ["There were no labels of both classes: nothing can be said of the model."]
-    begun = sum(row.begun for row in board.rows.values())
-    seen = sum(row.begun_seen for row in board.rows.values())
     if model.kappa > same.kappa:
         first = f"By kappa the model ({model.kappa:.3f}) beats {name!r} ({same.kappa:.3f})."
     else:
@@ -125,11 +138,12 @@ def _speed(board: Board) -> str:
     return f"{messages:.0f} messages and {predictions:.0f} predictions a second, {paced}"
 
 
-def _table(board: Board) -> Table:
+def score_table(scores: Mapping[str, Score]) -> Table:
+    """Return scores as a table, the model's first."""
     table = Table(box=box.SIMPLE, title="predicted first, then scored, then learned", title_justify="left")
     table.add_column("")
     for name in ("kappa", "F1", "ROC AUC", "accuracy"):
         table.add_column(name, justify="right")
-    for contestant, score in board.scores.items():
+    for contestant, score in scores.items():
         table.add_row(CONTESTANT_NAMES[contestant], *figures(score))
     return table

@@ -9,6 +9,9 @@ from pg_streaming_machine_learning.errors import DemoError, TransactionError
 
 __all__ = ["Supervisor"]
 
+COMPILING = "compiling the forest"
+"""What the worker says before it does so, and then nothing for half a minute."""
+
 _LINES_OF_THE_WORKER = 6
 
 
@@ -65,6 +68,11 @@ class Supervisor:
             raise DemoError(f"the worker left with exit code {code}{self.last_words()}")
         self._worker.start()
         return True
+
+    @property
+    def is_compiling(self) -> bool:
+        """Say whether the worker's last line is that it compiles the forest, which it does the first time."""
+        return any(COMPILING in line for line in self._worker.last_lines(1))
 
     def last_words(self) -> str:
         """Return the last lines that the worker printed, each on a line of its own."""

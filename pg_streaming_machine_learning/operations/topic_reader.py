@@ -120,6 +120,26 @@ class TopicReader:
             raise self._unreachable()
         return answer[0], answer[1]
 
+    def offset_at(self, topic: str, partition: int, time_ms: int, end: int) -> int:
+        """Return the offset of the first record written at or after a time, `end` if there is none.
+
+        Parameters
+        ----------
+        topic, partition
+            Where.
+        time_ms : int
+            By Kafka's timestamps, milliseconds since the epoch.
+        end : int
+            The offset behind the last record, from `bounds`.
+        """
+        try:
+            (found,) = self._consumer.offsets_for_times(
+                [TopicPartition(topic, partition, time_ms)], timeout=self._timeout_s
+            )
+        except KafkaException as error:
+            raise self._unreachable() from error
+        return end if found.offset < 0 else min(int(found.offset), end)
+
     def end(self, topic: str, partition: int) -> int:
         """Return the offset behind the last record, committed or not; `bounds` ends before what is open."""
         consumer = Consumer({**self._config, "isolation.level": "read_uncommitted"})

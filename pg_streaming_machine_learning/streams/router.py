@@ -12,7 +12,8 @@ from typing import Any
 from pg_streaming_machine_learning.errors import RefusedRecord, RegistryUnavailable
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import InputPartition, ProgressMark, Update
-from pg_streaming_machine_learning.sources.source import PromptSource, RefusedPart, Source
+from pg_streaming_machine_learning.sources.routing import route, route_at_once
+from pg_streaming_machine_learning.sources.source import RefusedPart, Source
 from pg_streaming_machine_learning.state.progress import RouterProgress, router_key
 from pg_streaming_machine_learning.streams.batch import Batch, FetchedRecord, TopicPlace
 from pg_streaming_machine_learning.streams.breath import Breath
@@ -22,7 +23,6 @@ from pg_streaming_machine_learning.streams.host_place import host_place
 from pg_streaming_machine_learning.streams.marks import MarkSchedule, Progress
 from pg_streaming_machine_learning.streams.positions import Positions
 from pg_streaming_machine_learning.streams.transactions import Outgoing, Transactions
-from pg_streaming_machine_learning.windows.event_time import event_ms
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 from pg_streaming_machine_learning.wire.log import encode_mark, encode_update
 
@@ -124,7 +124,6 @@ class Router:
         self.is_closed = False
         self._place = place
         self._source = source
-        self._prompt = source if isinstance(source, PromptSource) else None
         self._event_ms = event_ms
         self._transactions = transactions
         self._outlet = outlet
@@ -157,7 +156,11 @@ class Router:
         breath = Breath(self._monotonic)
         for fetched in new:
             record = _input_record(self._place, fetched)
-            if not self._took_at_once(record, taken):
+            routed = route_at_once(self._source, record, self._outlet.windows)
+            if routed is not None:  # most are, and waiting costs more than decoding
+                taken.records += [self._written(record, part) for part in routed.parts]
+                taken.reach(routed.event_ms)
+            else:
                 one = await self._decode(record, breath)
                 taken.records += one.records
                 taken.reach(one.event_ms)
@@ -220,36 +223,12 @@ class Router:
         key, value = router_key(*self._place), progress.to_bytes()
         return Outgoing(outlet.progress_topic, outlet.progress_partition, key, value)
 
-    def _took_at_once(self, record: InputRecord, taken: _Taken) -> bool:
-        """Take a record if nothing has to be waited for: most are, and waiting costs more than decoding."""
-        if self._prompt is None:
-            return False
-        try:
-            update = self._prompt.at_once(record)
-        except RefusedRecord as refused:
-            taken.records.append(self._refused(record, refused))
-            return True
-        if update is None:
-            return False
-        self._take_update(update, taken)
-        return True
-
-    def _take_update(self, update: Update, taken: _Taken) -> None:
-        taken.records.append(self._outgoing(update))
-        taken.reach(event_ms(update, self._outlet.windows))
-
-    def _refused(self, record: InputRecord, refused: RefusedRecord) -> Outgoing:
-        logger.debug("refused place=%s %s", _place(record), refused)
-        return self._outlet.dead_letters.outgoing(record, refused)
-
     async def _decode(self, record: InputRecord, breath: Breath) -> _Taken:
         """Return what a record leads to, however long the registry takes."""
         pause_s, attempts = FIRST_PAUSE_S, 0
         while not self.is_closed:
             try:
-                taken = await self._read(record, breath)
-            except RefusedRecord as refused:
-                taken = _Taken([self._refused(record, refused)])
+                routed = await route(self._source, record, self._outlet.windows, breath.take)
             except RegistryUnavailable as error:
                 attempts += 1
                 _log_waiting(record, error, attempts)
@@ -258,20 +237,23 @@ class Router:
                 continue
             if attempts:
                 logger.info("registry answers again place=%s attempts=%d", _place(record), attempts)
+            taken = _Taken([], routed.event_ms)
+            for part in routed.parts:
+                taken.records.append(self._written(record, part))
+                if breath.is_due():
+                    await breath.take()
             return taken
         return _Taken([])
 
-    async def _read(self, record: InputRecord, breath: Breath) -> _Taken:
-        """Return what the parts of a record lead to."""
-        taken = _Taken([])
-        async for part in self._source.parts(record):
-            if isinstance(part, RefusedPart):
-                logger.debug("refused part place=%s %s", _place(record), part.refused)
-                taken.records.append(self._outlet.dead_letters.of_part(record, part))
-            elif part is not None:
-                self._take_update(part, taken)
-            await breath.take()
-        return taken
+    def _written(self, record: InputRecord, part: Update | RefusedPart | RefusedRecord) -> Outgoing:
+        """Return the record that is written of a part: an update, or a dead letter."""
+        if isinstance(part, RefusedRecord):
+            logger.debug("refused place=%s %s", _place(record), part)
+            return self._outlet.dead_letters.outgoing(record, part)
+        if isinstance(part, RefusedPart):
+            logger.debug("refused part place=%s %s", _place(record), part.refused)
+            return self._outlet.dead_letters.of_part(record, part)
+        return self._outgoing(part)
 
 
 def _input_record(place: TopicPlace, fetched: FetchedRecord) -> InputRecord:

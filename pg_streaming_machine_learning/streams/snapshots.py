@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from uuid import uuid4
 
 from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.errors import SnapshotError, StateError
-from pg_streaming_machine_learning.learning.models import versions
-from pg_streaming_machine_learning.state.layout import CHUNK_BYTES, compress, slot_place, snapshot_records
-from pg_streaming_machine_learning.state.manifest import Manifest
+from pg_streaming_machine_learning.state.layout import slot_place, snapshot_records
 from pg_streaming_machine_learning.state.signing import Signer
+from pg_streaming_machine_learning.state.taken import SnapshotTaker
 from pg_streaming_machine_learning.streams.batch import TopicPlace
 from pg_streaming_machine_learning.streams.snapshot_schedule import SnapshotSchedule
 from pg_streaming_machine_learning.streams.transactions import Outgoing
@@ -63,10 +59,8 @@ class SnapshotWriter:
     ) -> None:
         self.schedule = schedule
         self._place = place
-        self._application = application
         self._topic = topic
-        self._signer = signer
-        self._max_bytes = max_bytes
+        self._taker = SnapshotTaker(application, signer, max_bytes)
         self._number = number
         self._monotonic = monotonic
         self._now = now
@@ -104,26 +98,11 @@ class SnapshotWriter:
             self.schedule.taken(self._monotonic() - began_s)
 
     def _records(self, engine: Engine, position: int) -> list[Outgoing]:
-        payload = compress(engine.snapshot())
-        if len(payload) > self._max_bytes:
-            raise SnapshotError(f"it has {len(payload)} bytes, SNAPSHOT_MAX_BYTES is {self._max_bytes}")
-        manifest = Manifest(
-            application=self._application,
-            partition=self._place[1],
-            position=position,
-            generation=engine.generation,
-            snapshot=uuid4().hex,
-            created_ms=int(self._now() * 1000),
-            chunks=-(-len(payload) // CHUNK_BYTES),
-            size_bytes=len(payload),
-            sha256=hashlib.sha256(payload).hexdigest(),
-            versions={**versions(), "format": "1"},
-            figures=engine.figures(),
-        )
-        signed = replace(manifest, signature=self._signer.sign(manifest.signed_bytes()))
+        now_ms = int(self._now() * 1000)
+        manifest, payload = self._taker.take(engine, self._place[1], position, now_ms)
         place = slot_place(self._number)
         self._number += 1
         return [
             Outgoing(self._topic, self._place[1], record.key, record.value)
-            for record in snapshot_records(place, signed, payload)
+            for record in snapshot_records(place, manifest, payload)
         ]

@@ -19,7 +19,8 @@ DEADLINE_S = 60.0
 # In the worker's place: it ends with the exit code that a file says, and waits while there is none.
 STAND_IN = """
 import pathlib, sys, threading
-print("here I am", flush=True)
+said = pathlib.Path("to-say")
+print(said.read_text() if said.exists() else "here I am", flush=True)
 code = pathlib.Path("exit-code")
 if code.exists():
     sys.exit(int(code.read_text()))
@@ -49,6 +50,27 @@ def test_while_it_runs_nothing_happens(supervisor: Supervisor) -> None:
     pid = supervisor.pid
     assert not supervisor.look()
     assert (supervisor.pid, supervisor.killed, supervisor.restarted) == (pid, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_compiling"),
+    [
+        ("[INFO] compiling the forest, once, for half a minute or more cache=here", True),
+        ("[INFO] compiling the forest, once\n[INFO] forest compiled seconds=20.0", False),
+        ("here I am", False),
+    ],
+)
+def test_it_sees_that_the_worker_compiles(
+    supervisor: Supervisor, tmp_path: Path, lines: str, is_compiling: bool
+) -> None:
+    """From when it says so until it says anything else."""
+    assert not supervisor.is_compiling
+    (tmp_path / "to-say").write_text(lines)
+    supervisor.start()
+    end_s = time.monotonic() + DEADLINE_S
+    while not (tmp_path / "worker.log").read_text().endswith("\n"):
+        assert time.monotonic() < end_s, "waited in vain"
+    assert supervisor.is_compiling is is_compiling
 
 
 def test_a_killed_worker_is_started_again_and_counted(supervisor: Supervisor) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -99,20 +98,18 @@ class Backend:
         """
         import numba
 
-        former = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(cache)  # it is looked at when functions are declared: only ours go there
-        try:
-            from pg_streaming_machine_learning.learning.forest.compiled import CompiledForest
-        finally:
-            numba.config.CACHE_DIR = former
-        backend = cls("numba", CompiledForest)
-        is_cold = not any(cache.rglob("*.nbi"))
-        if is_cold:
-            logger.info("compiling the forest, once, for up to 20 s cache=%s", cache)
-        began_s = time.monotonic()
-        _try_out(backend)
-        if is_cold:
-            logger.info("forest compiled seconds=%.1f", time.monotonic() - began_s)
+        from pg_streaming_machine_learning.learning.forest.first_time import telling
+
+        config: Any = numba.config
+        former = config.CACHE_DIR
+        with telling(cache):
+            config.CACHE_DIR = str(cache)  # looked at when functions are declared: only ours go there
+            try:
+                from pg_streaming_machine_learning.learning.forest.compiled import CompiledForest
+            finally:
+                config.CACHE_DIR = former
+            backend = cls("numba", CompiledForest)
+            _try_out(backend)
         return backend
 
 
@@ -135,10 +132,10 @@ def _cache_folder(wanted: str) -> Path:
     Its name has a digest of the kernel's sources: a change of one file must not find code of another.
     """
     name = f"forest-{_digest()}"
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    places = [wanted] if wanted else [os.path.join(home, "pg-streaming-machine-learning")]
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    places = [Path(wanted)] if wanted else [home / "pg-streaming-machine-learning"]
     for place in places:
-        folder = Path(place) / name
+        folder = place / name
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with tempfile.TemporaryFile(dir=folder):

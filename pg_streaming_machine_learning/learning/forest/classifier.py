@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from river import base
 
+from pg_streaming_machine_learning.learning.forest.answers import Explained, ForestEvent
 from pg_streaming_machine_learning.learning.forest.backend import Backend, Forest
+from pg_streaming_machine_learning.learning.forest.batch import (
+    as_matrix,
+    as_weights,
+    check_label,
+    check_weights,
+    cuts_of,
+    listed,
+)
 from pg_streaming_machine_learning.learning.forest.columns import Columns
 from pg_streaming_machine_learning.learning.forest.layout import Shape
-from pg_streaming_machine_learning.learning.forest.plan import LEAF_KINDS, ForestPlan, Votes
+from pg_streaming_machine_learning.learning.forest.plan import Votes, plan_of
 from pg_streaming_machine_learning.learning.forest.snapshot import read_forest, write_forest
+from pg_streaming_machine_learning.learning.forest.state_check import check_state
+from pg_streaming_machine_learning.learning.forest.voting import in_order, together, together_one, trust_of
 
-__all__ = ["AdaptiveRandomForestClassifier", "Explained", "ForestEvent"]
+__all__ = ["AdaptiveRandomForestClassifier"]
 
 _ROWS = 1024
 _MOST_REASONS = 4_000_000
@@ -25,61 +36,13 @@ _KINDS = ("warning", "drift")
 Matrix = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class ForestEvent:
-    """Something a member of a forest noticed.
-
-    Parameters
-    ----------
-    kind : str
-        ``"warning"``: its error seems to grow, a tree begins in the background. ``"drift"``: its error has grown,
-        its tree is replaced.
-    member : int
-        Which.
-    sample : int
-        Number of the learned sample, from 0.
-    error_before, error_after : float
-        Its detector's estimate of its error before and after the change.
-    had_background : bool
-        Of a drift: whether a tree from the background took over, else one begins anew.
-    """
-
-    kind: str
-    member: int
-    sample: int
-    error_before: float
-    error_after: float
-    had_background: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """Probabilities, and where they come from.
-
-    Parameters
-    ----------
-    probabilities : ndarray, shape (n, classes)
-        As `predict_proba_many` gives them.
-    base : ndarray, shape (n, classes)
-        What the forest says before it looks at any feature.
-    contributions : ndarray, shape (n, features, classes)
-        What each feature adds; ``base + contributions.sum(axis=1)`` is `probabilities`.
-    features : tuple
-        Names, in the order of `contributions`.
-    """
-
-    probabilities: Matrix
-    base: Matrix
-    contributions: Matrix
-    features: tuple[Hashable, ...]
-
-
 class AdaptiveRandomForestClassifier(base.Classifier):
     """Adaptive random forest of Hoeffding trees, compiled.
 
     Each of the trees learns every sample as often as a Poisson distribution says, splits its leaves on random
-    subspaces, and is watched by two drift detectors (ADWIN): at a warning a tree begins to grow in the background,
-    at a drift it takes over. Members vote with their probabilities, weighted by the accuracy of their tree.
+    subspaces, and is watched by two drift detectors (ADWIN): at a warning a tree begins to grow in the
+    background, at a drift it takes over. Members vote with their probabilities, weighted by the accuracy of
+    their tree.
 
     Parameters
     ----------
@@ -96,8 +59,8 @@ class AdaptiveRandomForestClassifier(base.Classifier):
     tau : float
         Below this bound the better of two equal splits is taken.
     wait : float
-        After a failed attempt, a leaf waits until the bound may allow a split by what is known, at most until its
-        weight has grown by this share.
+        After a failed attempt, a leaf waits until the bound may allow a split by what is known, at most until
+        its weight has grown by this share.
     leaf_prediction : str
         ``"mc"`` majority class, ``"nb"`` naive Bayes, ``"nba"`` whichever was right more often.
     warning_delta, drift_delta : float
@@ -109,8 +72,8 @@ class AdaptiveRandomForestClassifier(base.Classifier):
     classes : sequence of labels, or None
         Known beforehand, so that their columns are there from the beginning.
     max_bytes : int
-        Bound of `allocated_bytes`. When it is reached, the leaves that promise least no longer watch their features,
-        and may come back.
+        Bound of `allocated_bytes`. When it is reached, the leaves that promise least no longer watch their
+        features, and may come back.
     n_jobs : int
         Threads for batches; the bits are the same with any number.
     seed : int
@@ -118,12 +81,13 @@ class AdaptiveRandomForestClassifier(base.Classifier):
 
     Notes
     -----
-    Missing values (no entry, None, NaN, infinite) are passed over by the statistics of a leaf; a split sends them to
-    the side that keeps more of what is known about the classes. Sums are kept in double precision, what a leaf
-    stores in single; all functions are made of exact operations, so that results do not depend on the machine.
+    Missing values (no entry, None, NaN, infinite) are passed over by the statistics of a leaf; a split sends
+    them to the side that keeps more of what is known about the classes. Sums are kept in double precision,
+    what a leaf stores in single; all functions are made of exact operations, so that results do not depend on
+    the machine.
 
-    The defaults of `max_features`, `tau`, `wait` and the detectors were chosen by measurement on eight streams: see
-    ``docs/forest.md``.
+    The defaults of `max_features`, `tau`, `wait` and the detectors were chosen by measurement on eight
+    streams: see ``docs/forest.md``.
 
     References
     ----------
@@ -138,6 +102,12 @@ class AdaptiveRandomForestClassifier(base.Classifier):
     >>> forest.predict_one({"load": 9}), forest.predict_one({"load": 1})
     (True, False)
     """
+
+    _backend: Backend
+    _columns: Columns
+    _forest: Forest
+    _labels: dict[Any, int]
+    _room: tuple[int, int, dict[int, int]]
 
     def __init__(
         self,
@@ -202,12 +172,22 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         return True
 
     def learn_one(self, x: dict[Any, Any], y: Any, *, w: float = 1.0) -> None:
-        """Learn a sample of weight `w`."""
+        """Learn a sample of weight `w`; of weight 0, nothing.
+
+        Raises
+        ------
+        ValueError
+            If the weight is negative, not finite or above 1e12, the label is NaN, a feature was a number and
+            is none now, or there is no room in `max_bytes` for what is new.
+        """
+        weights = np.array([w], dtype=np.float64)
+        check_weights(weights)
+        check_label(y)
+        if w == 0:
+            return
         self._meet(x, y)
-        row = self._columns.row(x)
-        weights = np.array([w * self._class_weight(y)])
-        _check_weights(weights)
-        self._forest.run(row, np.array([self._labels[y]]), weights)
+        weights *= self._class_weight(y)
+        self._forest.run(self._columns.row(x), np.array([self._labels[y]]), weights)
 
     def predict_proba_one(self, x: dict[Any, Any]) -> dict[Any, float]:
         """Return the probability of each class; empty before anything was learned."""
@@ -215,8 +195,8 @@ class AdaptiveRandomForestClassifier(base.Classifier):
             return {}
         row = self._columns.row(x)
         votes = self._forest.run(row, _NO_LABEL, _NO_WEIGHT)
-        probabilities = _together(votes)[0, : len(self._labels)].tolist()
-        return dict(zip(self._labels, probabilities, strict=True)) if any(probabilities) else {}
+        probabilities = together_one(votes)
+        return dict(zip(self._labels, probabilities, strict=False)) if any(probabilities) else {}
 
     def predict_one(self, x: dict[Any, Any]) -> Any:
         """Return the most probable class, the one met first of equals; None before anything was learned."""
@@ -250,25 +230,33 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         Returns
         -------
         ndarray of float64, shape (n, len(classes_))
-            Probabilities before the row was learned, with the very bits of doing it one by one. A row is all 0
-            where nothing had been learned.
+            Probabilities before the row was learned, with the very bits of doing it one by one. A row is all
+            0 where nothing had been learned.
 
         Raises
         ------
         ValueError
-            If shapes do not go together, or a weight is negative or not finite.
+            If shapes do not go together, a feature is named twice, a label to be learned is NaN, a weight is
+            negative, not finite or above 1e12, or there is no room in `max_bytes` for what is new; then the
+            rows before are learned.
         """
-        matrix, names = _matrix(X, features)
-        weights = _weights(known, w, len(matrix))
-        labels = _listed(y)
+        matrix, names = as_matrix(X, features)
+        weights = as_weights(known, w, len(matrix))
+        labels = listed(y)
         if len(labels) != len(matrix):
             raise ValueError(f"y has {len(labels)} labels, expected {len(matrix)}, one for each row")
-        parts = [self._segment(*each) for each in self._segments(matrix, names, labels, weights)]
+        for row in np.flatnonzero(weights > 0).tolist():
+            check_label(labels[row])
+        parts: list[tuple[int, Matrix]] = []
+        for begin, end in self._segments(matrix, names, labels, weights):
+            part = slice(begin, end)
+            parts.append((begin, self._segment(matrix[part], names, labels[part], weights[part])))
         whole = np.zeros((len(matrix), len(self._labels)))
-        begin = 0
-        for part in parts:
-            whole[begin : begin + len(part), : part.shape[1]] = part
-            begin += len(part)
+        for begin, votes in reversed(
+            parts
+        ):  # a row that was met before it was learned was predicted before that
+            whole[begin : begin + len(votes)] = 0.0
+            whole[begin : begin + len(votes), : votes.shape[1]] = votes
         return whole
 
     def learn_many(
@@ -284,9 +272,9 @@ class AdaptiveRandomForestClassifier(base.Classifier):
 
     def predict_proba_many(self, X: ArrayLike, *, features: Sequence[Hashable] | None = None) -> Matrix:
         """Return the probabilities of rows, shape (n, len(classes_)); nothing is learned."""
-        matrix, names = _matrix(X, features)
+        matrix, names = as_matrix(X, features)
         rows = self._columns.rows(matrix, names)
-        parts = [_together(votes) for votes in self._predictions(rows, explain=False)]
+        parts = [together(votes) for votes in self._predictions(rows, explain=False)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self._labels)))
 
     def explain_many(self, X: ArrayLike, *, features: Sequence[Hashable] | None = None) -> Explained:
@@ -294,15 +282,15 @@ class AdaptiveRandomForestClassifier(base.Classifier):
 
         Notes
         -----
-        Along a path, the feature of each split gets the change of the class shares (Saabas). What naive Bayes adds
-        in a leaf goes to the features of its subspace, in proportion to how differently they speak of the classes.
-        The trees that vote enter with the weight of their vote; those in the background do not.
+        Along a path, the feature of each split gets the change of the class shares (Saabas). What naive Bayes
+        adds in a leaf goes to the features of its subspace, in proportion to how differently they speak of
+        the classes. The trees that vote enter with the weight of their vote; those in the background do not.
 
         References
         ----------
         Saabas, Interpreting random forests, 2014.
         """
-        matrix, names = _matrix(X, features)
+        matrix, names = as_matrix(X, features)
         rows = self._columns.rows(matrix, names)
         classes = len(self._labels)
         probabilities, bases, reasons = (
@@ -311,11 +299,12 @@ class AdaptiveRandomForestClassifier(base.Classifier):
             [np.zeros((0, len(self._columns), classes))],
         )
         for votes in self._predictions(rows, explain=True):
-            trust = _trust(votes)
-            assert votes.bases is not None and votes.reasons is not None
-            probabilities.append(_together(votes))
-            bases.append(_in_order(votes.bases) / trust[:, None])
-            reasons.append(_in_order(votes.reasons) / trust[:, None, None])
+            trust = trust_of(votes)
+            assert votes.bases is not None
+            assert votes.reasons is not None
+            probabilities.append(together(votes))
+            bases.append(in_order(votes.bases) / trust[:, None])
+            reasons.append(in_order(votes.reasons) / trust[:, None, None])
         return Explained(
             np.concatenate(probabilities), np.concatenate(bases), np.concatenate(reasons), self.features_
         )
@@ -326,7 +315,7 @@ class AdaptiveRandomForestClassifier(base.Classifier):
             return {}
         votes = self._forest.run(self._columns.row(x), _NO_LABEL, _NO_WEIGHT, True)
         assert votes.reasons is not None
-        reasons = (_in_order(votes.reasons) / _trust(votes)[:, None, None])[0]
+        reasons = (in_order(votes.reasons) / trust_of(votes)[:, None, None])[0]
         return {
             label: dict(zip(self._columns.names, reasons[:, column].tolist(), strict=True))
             for column, label in enumerate(self._labels)
@@ -370,37 +359,34 @@ class AdaptiveRandomForestClassifier(base.Classifier):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy needs."""
-        return {"bytes": self.to_bytes(), "parameters": {name: getattr(self, name) for name in _PARAMETERS}}
+        return {
+            "parameters": {name: getattr(self, name) for name in _PARAMETERS},
+            "labels": list(self._labels),
+            "columns": self._columns.state(),
+            "state": self._forest.state(),
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Become a copy."""
-        self.__dict__.update(type(self).from_bytes(state["bytes"]).__dict__)
-        self.__dict__.update(state["parameters"])
+        self.__dict__.update(type(self)(**state["parameters"]).__dict__)
+        columns = state["columns"]
+        self._take_on(
+            state["labels"],
+            columns["names"],
+            columns["centers"],
+            columns["codes"],
+            state["state"],
+            check_state,
+        )
 
     def _begin(self, backend: Backend) -> None:
         """Begin anew."""
-        if self.leaf_prediction not in LEAF_KINDS:
-            raise ValueError(f"leaf_prediction is {self.leaf_prediction!r}, expected one of {LEAF_KINDS}")
+        plan = plan_of(self)
         self._backend = backend
         self._columns = Columns(self.nominal_features or ())
-        self._labels: dict[Any, int] = {}
-        self._forest: Forest = backend.forest(
-            ForestPlan(
-                n_models=self.n_models,
-                max_features=self.max_features,
-                lambda_value=self.lambda_value,
-                grace_period=self.grace_period,
-                delta=self.delta,
-                tau=self.tau,
-                wait=self.wait,
-                leaf_kind=LEAF_KINDS.index(self.leaf_prediction),
-                has_background=self.warning_delta > 0,
-                warning_delta=self.warning_delta or 0.5,
-                drift_delta=self.drift_delta,
-                seed=self.seed,
-                max_bytes=self.max_bytes,
-            )
-        )
+        self._labels = {}
+        self._room = (0, 0, {})
+        self._forest = backend.forest(plan)
         for label in self.classes or ():
             self._labels.setdefault(label, len(self._labels))
         if self._labels:
@@ -412,7 +398,7 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         names: list[Hashable],
         centers: list[float],
         codes: dict[int, list[Hashable]],
-        state: dict[str, NDArray[Any]],
+        state: Mapping[str, NDArray[Any]],
         check: Callable[..., None],
     ) -> None:
         """Become a stored forest: it is checked before it is given to the kernel."""
@@ -422,12 +408,15 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         words = (max(rooms.values(), default=0) + 63) // 64
         sub = self._forest.plan.sub(len(names))
         shape = Shape(len(labels), sub, sum(rooms.values()), words)
-        check(state, shape, self.n_models, len(names), rooms)
+        limits = self._forest.plan.limits(shape, len(names))
+        check(state, shape, limits, self.n_models, len(names), rooms)
         self._grow()
         self._forest.load(state)
 
     def _grow(self) -> None:
-        self._forest.grow(len(self._columns), len(self._labels), self._columns.code_rooms)
+        columns, labels, rooms = len(self._columns), len(self._labels), self._columns.code_rooms
+        self._forest.grow(columns, labels, rooms)
+        self._room = columns, labels, rooms
 
     def _meet(self, x: Mapping[Any, Any], y: Any) -> None:
         """See that there is room for the features and the label of a sample to be learned."""
@@ -436,63 +425,51 @@ class AdaptiveRandomForestClassifier(base.Classifier):
             self._labels[y] = len(self._labels)
             is_new = True
         if is_new:
-            self._grow()
+            try:
+                self._grow()
+            except ValueError:  # there is no room: what is new stays unknown, the forest goes on as it was
+                columns, labels, rooms = self._room
+                self._columns.forget(columns, rooms)
+                self._labels = dict(list(self._labels.items())[:labels])
+                raise
 
     def _class_weight(self, label: Any) -> float:
         return 1.0 if self.class_weights is None else float(self.class_weights.get(label, 1.0))
 
     def _segments(
         self, matrix: Matrix, names: Sequence[Hashable], labels: list[Any], weights: Matrix
-    ) -> Iterator[tuple[Matrix, Sequence[Hashable], list[Any], Matrix]]:
-        """Yield parts of a batch; what a part needs room for is met before it, as it would be one by one."""
-        begin = 0
-        for cut in [*self._cuts(matrix, names, labels, weights), len(matrix)]:
-            for start in range(begin, cut, _ROWS):
-                end = min(start + _ROWS, cut)
-                yield matrix[start:end], names, labels[start:end], weights[start:end]
-            begin = cut
-            if cut < len(matrix):
-                self._meet(dict(zip(names, matrix[cut].tolist(), strict=True)), labels[cut])
+    ) -> Iterator[tuple[int, int]]:
+        """Yield the parts of a batch.
 
-    def _cuts(
-        self, matrix: Matrix, names: Sequence[Hashable], labels: list[Any], weights: Matrix
-    ) -> list[int]:
-        """Return the rows at which a feature, a label or a nominal value is met for the first time."""
-        learned = weights > 0
-        cuts: set[int] = set()
-        known = {name: column for column, name in enumerate(self._columns.names)}
-        for place, name in enumerate(names):
-            column = known.get(name)
-            if column is None or column in self._columns.codes:
-                values = matrix[:, place]
-                there = np.flatnonzero(learned & np.isfinite(values))
-                if column is None and len(there):
-                    cuts.add(int(there[0]))
-                if column in self._columns.codes or name in self._columns.declared:
-                    met = self._columns.codes.get(column, {}) if column is not None else {}
-                    firsts = np.unique(values[there], return_index=True)
-                    cuts.update(
-                        int(there[row])
-                        for value, row in zip(firsts[0].tolist(), firsts[1].tolist(), strict=True)
-                        if value not in met
-                    )
-        seen = set(self._labels)
-        for row, label in enumerate(labels):
-            if label not in seen and learned[row]:
-                seen.add(label)
-                cuts.add(row)
-        return sorted(cuts)
+        A row with something new is the last of one part, predicted only, and the first of the next one, as it
+        would be one by one: predicted, then met, then learned.
+        """
+        begin = 0
+        for cut in [*cuts_of(self._columns, self._labels, matrix, names, labels, weights), len(matrix)]:
+            is_new = cut < len(matrix)
+            weight = weights[cut] if is_new else 0.0
+            if is_new:
+                weights[cut] = 0.0
+            end = cut + 1 if is_new else cut
+            for start in range(begin, end, _ROWS):
+                yield start, min(start + _ROWS, end)
+            if is_new:
+                weights[cut] = weight
+                self._meet(dict(zip(names, matrix[cut].tolist(), strict=True)), labels[cut])
+            begin = cut
 
     def _segment(
         self, matrix: Matrix, names: Sequence[Hashable], labels: list[Any], weights: Matrix
     ) -> Matrix:
         """Take a part of a batch through the forest."""
+        if not self._labels:
+            return np.zeros((len(matrix), 0))
         find = self._labels.get
         codes = np.array([find(label, 0) for label in labels], dtype=np.int64)
         if self.class_weights is not None:
             weights = weights * np.array([self._class_weight(label) for label in labels])
         rows = self._columns.rows(matrix, names)
-        return _together(self._forest.run(rows, codes, weights, False, self.n_jobs))
+        return together(self._forest.run(rows, codes, weights, False, self.n_jobs))
 
     def _predictions(self, rows: NDArray[np.float32], *, explain: bool) -> Iterator[Votes]:
         """Yield what the members say about parts of some rows."""
@@ -506,82 +483,6 @@ class AdaptiveRandomForestClassifier(base.Classifier):
             yield self._forest.run(part, labels, weights, explain, self.n_jobs)
 
 
-_PARAMETERS = [
-    "n_models",
-    "max_features",
-    "lambda_value",
-    "grace_period",
-    "delta",
-    "tau",
-    "wait",
-    "leaf_prediction",
-    "warning_delta",
-    "drift_delta",
-    "nominal_features",
-    "class_weights",
-    "classes",
-    "max_bytes",
-    "n_jobs",
-    "seed",
-]
+_PARAMETERS = tuple(inspect.signature(AdaptiveRandomForestClassifier).parameters)
 _NO_LABEL = np.zeros(1, np.int64)
 _NO_WEIGHT = np.zeros(1)
-
-
-def _in_order(parts: NDArray[np.float64]) -> Matrix:
-    """Return the sum over the first axis, added in its order."""
-    whole = parts[0].copy()
-    for part in parts[1:]:
-        whole += part
-    return whole
-
-
-def _trust(votes: Votes) -> Matrix:
-    """Return how far the members are trusted together, by row; 1 where none knows anything."""
-    trust = _in_order(votes.trusts)
-    trust[trust == 0.0] = 1.0
-    return trust
-
-
-def _together(votes: Votes) -> Matrix:
-    """Return the probabilities that members vote for, shape (n, classes)."""
-    whole = votes.votes[0] * votes.trusts[0][:, None]
-    for vote, trust in zip(votes.votes[1:], votes.trusts[1:], strict=True):
-        whole += vote * trust[:, None]
-    whole /= _trust(votes)[:, None]
-    return whole
-
-
-def _matrix(X: ArrayLike, features: Sequence[Hashable] | None) -> tuple[Matrix, Sequence[Hashable]]:
-    """Return a matrix of numbers and the names of its columns."""
-    matrix = np.asarray(X, dtype=np.float64)
-    if matrix.ndim != 2:
-        raise ValueError(f"X has shape {matrix.shape}, expected rows and columns")
-    names: Sequence[Hashable] = range(matrix.shape[1]) if features is None else features
-    if len(names) != matrix.shape[1]:
-        raise ValueError(f"features has {len(names)} names, expected {matrix.shape[1]}, one for each column")
-    return matrix, names
-
-
-def _weights(known: ArrayLike | None, w: ArrayLike | None, n: int) -> Matrix:
-    """Return the weight of each row, 0 for what is not to be learned."""
-    weights = np.ones(n) if w is None else np.array(w, dtype=np.float64)
-    if weights.shape != (n,):
-        raise ValueError(f"w has shape {weights.shape}, expected ({n},), one for each row")
-    _check_weights(weights)
-    if known is not None:
-        is_known = np.asarray(known, dtype=bool)
-        if is_known.shape != (n,):
-            raise ValueError(f"known has shape {is_known.shape}, expected ({n},), one for each row")
-        weights = np.where(is_known, weights, 0.0)
-    return weights
-
-
-def _check_weights(weights: Matrix) -> None:
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise ValueError("a weight is negative or not finite")
-
-
-def _listed(y: Sequence[Any] | NDArray[Any]) -> list[Any]:
-    """Return labels as plain values."""
-    return y.tolist() if isinstance(y, np.ndarray) else list(y)

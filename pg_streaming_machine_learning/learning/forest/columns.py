@@ -1,8 +1,9 @@
-"""Features by name ↔ columns of numbers: which there are, where their zero is, what codes nominal values have."""
+"""Features by name ↔ columns of numbers: which there are, where their zero is, which codes values have."""
 
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
@@ -15,6 +16,8 @@ __all__ = ["MOST_CODES", "Columns"]
 MOST_CODES = 4096
 """Values of a nominal feature that are told apart; those met later share the last code."""
 
+_NUMBERS = (Real, np.bool_)
+
 _FARTHEST = 1e15
 _NAN = math.nan
 
@@ -22,15 +25,15 @@ _NAN = math.nan
 class Columns:
     """The features a forest has met, in the order of meeting.
 
-    A feature is met with the first row that is learned and has a value for it; those of one row come in the order
-    of their names. Numbers are kept as 32 bits, counted from the first value met, so that a great offset costs no
-    precision.
+    A feature is met with the first row that is learned and has a value for it; those of one row come in the
+    order of their names. Numbers are kept as 32 bits, counted from the first value met, so that a great
+    offset costs no precision.
 
     Parameters
     ----------
     nominal : collection of hashable
-        Names of features whose values are names, not amounts, even where they are numbers. Features whose first
-        value is no number are nominal as well.
+        Names of features whose values are names, not amounts, even where they are numbers. Features whose
+        first value is no number are nominal as well.
     """
 
     def __init__(self, nominal: Collection[Hashable] = ()) -> None:
@@ -51,7 +54,7 @@ class Columns:
         return {column: max(8, 1 << (len(codes) - 1).bit_length()) for column, codes in self.codes.items()}
 
     def meet(self, x: Mapping[Any, Any]) -> bool:
-        """Take note of the features and nominal values of a row that is to be learned; return if room must grow.
+        """Note the features and nominal values of a row that is to be learned; return if room must grow.
 
         Raises
         ------
@@ -73,8 +76,9 @@ class Columns:
         if not self.codes:
             get = x.get
             try:
-                numbers = np.array([get(name, _NAN) for name in self.names], dtype=np.float64)
-            except (TypeError, ValueError):
+                # An array of doubles takes no text, where numpy would read numbers out of it.
+                numbers = np.frombuffer(array("d", [get(name, _NAN) for name in self.names]))
+            except (TypeError, ValueError, OverflowError):
                 numbers = np.array([self._number(name, get(name)) for name in self.names], dtype=np.float64)
         else:
             numbers = np.array([self._cell(column, x) for column in range(len(self.names))], dtype=np.float64)
@@ -93,6 +97,18 @@ class Columns:
         for column in self.codes:
             numbers[:, column] = self._coded(column, numbers[:, column])
         return self._as_rows(numbers)
+
+    def forget(self, columns: int, rooms: Mapping[int, int]) -> None:
+        """Forget the columns from `columns` on, and nominal values for which there is no room."""
+        for name in self.names[columns:]:
+            del self._places[name]
+        del self.names[columns:], self.centers[columns:]
+        self._center_row = np.array(self.centers, dtype=np.float64)
+        self.codes = {
+            column: dict(list(codes.items())[: rooms[column]])
+            for column, codes in self.codes.items()
+            if column < columns
+        }
 
     def state(self) -> dict[str, Any]:
         """Return names, centers and nominal values in their order."""
@@ -115,7 +131,7 @@ class Columns:
         column = len(self.names)
         self.names.append(name)
         self._places[name] = column
-        is_nominal = name in self.declared or not isinstance(value, Real)
+        is_nominal = name in self.declared or not isinstance(value, _NUMBERS)
         if is_nominal:
             self.codes[column] = {}
         self.centers.append(0.0 if is_nominal else float(value))
@@ -141,9 +157,9 @@ class Columns:
     def _number(name: Hashable, value: Any) -> float:
         if value is None:
             return _NAN
-        if not isinstance(value, Real):
+        if not isinstance(value, _NUMBERS):
             raise ValueError(f"feature {name!r} was a number before, is {value!r} now")
-        return float(value)
+        return float(value) if _has_value(value) else _NAN
 
     def _coded(self, column: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the codes of a column of nominal values that are numbers."""
@@ -155,18 +171,23 @@ class Columns:
 
     def _as_rows(self, numbers: NDArray[np.float64]) -> NDArray[np.float32]:
         """Center numbers, in place, and store them in 32 bits; what is not finite is missing."""
-        numbers -= self._center_row
         if not np.isfinite(numbers).all():
             numbers[~np.isfinite(numbers)] = _NAN
-        np.clip(numbers, -_FARTHEST, _FARTHEST, out=numbers)
+        with np.errstate(over="ignore"):
+            numbers -= self._center_row
+        np.minimum(numbers, _FARTHEST, out=numbers)
+        np.maximum(numbers, -_FARTHEST, out=numbers)
         return numbers.astype(np.float32)
 
 
 def _has_value(value: Any) -> bool:
-    """Whether a value is there: not None, and no number that is not finite."""
+    """Whether a value is there: not None, and no number that is not finite or too large for a double."""
     if value is None:
         return False
-    return not isinstance(value, Real) or math.isfinite(value)
+    try:
+        return not isinstance(value, _NUMBERS) or math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _order(name: Hashable) -> tuple[str, str]:

@@ -17,9 +17,10 @@ forest: the one that votes and the one that may be learned in the background.
     blocks  POOL     float32 (blocks, 5 x subspace)  weight, mean, sum of squared deviations, least, greatest
             CODES    float32 (blocks, codes)   weight of each value of the nominal features
             FREE     int32 (blocks,)           stack of blocks given back
-    sets    SETS     int64 (sets, 2 x words)   bits of the nominal values that go left; of those known at the split
-    META    int64 (8,)                         how many nodes, leaves, blocks, free blocks and sets there are; state
-                                               of the random generator; leaves that do not watch; next check of these
+    sets    SETS     int64 (sets, 2 x words)   bits of the nominal values that go left; of those met by then
+    META    int64 (8,)                         how many nodes, leaves, blocks, free blocks, sets there are;
+    state
+                                               of the random generator; leaves that rest; when to look at them
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pg_streaming_machine_learning.errors import SnapshotError
-from pg_streaming_machine_learning.learning.forest.layout import Shape
+from pg_streaming_machine_learning.learning.forest.layout import Capacity, Shape
 
 __all__ = ["check_state"]
 
@@ -17,11 +17,17 @@ __all__ = ["check_state"]
 _ROWS, _MOST = 40, 5
 _DETECTOR = 4 + _ROWS + _ROWS * (_MOST + 1)
 
+_MOST_WIDTH = 1 << (_ROWS - 1)
+"""A wider window would come to buckets of a size for which there is no row."""
+
+_MOST_SAMPLES = 1 << 62
+_CHECK_EVERY = 1000
+
 State = Mapping[str, NDArray[Any]]
 
 
 def check_state(
-    state: State, shape: Shape, members: int, n_features: int, nominal: Mapping[int, int]
+    state: State, shape: Shape, limits: Capacity, members: int, n_features: int, nominal: Mapping[int, int]
 ) -> None:
     """See that a state is one of a forest of this shape.
 
@@ -31,6 +37,8 @@ def check_state(
         As `CompiledForest.state` gives it.
     shape : Shape
         Of its trees.
+    limits : Capacity
+        What each of them may have at most.
     members, n_features : int
         How many there are.
     nominal : mapping of int to int
@@ -45,12 +53,16 @@ def check_state(
     _check_members(state)
     _check_detectors(state["detectors"])
     at_node = at_leaf = at_block = at_set = 0
-    for nodes, leaves, sets in state["trees"][:, :3].tolist():
+    for nodes, leaves, sets, _, resting, _ in state["trees"].tolist():
         of_nodes, of_leaves = slice(at_node, at_node + nodes), slice(at_leaf, at_leaf + leaves)
         tree = {name: state[name][of_nodes] for name in ("feature", "child", "border", "counts")}
         tree |= {name: state[name][of_leaves] for name in ("place", "scores", "subspace", "has_block")}
         _check_tree(tree, n_features, sets, nominal)
-        at_block += int(tree["has_block"].sum())
+        blocks = int(tree["has_block"].sum())
+        fits = nodes <= limits.nodes and blocks <= limits.blocks and sets <= limits.sets
+        _require(fits, "sizes")
+        _require((tree["place"][:, 1] == 0).sum() == resting, "leaves")
+        at_block += blocks
         at_node, at_leaf, at_set = at_node + nodes, at_leaf + leaves, at_set + sets
     _require((at_block, at_set) == (len(state["pool"]), len(state["sets"])), "blocks")
     _check_blocks(state, shape)
@@ -97,7 +109,9 @@ def _check_shapes(state: State, shape: Shape, members: int, n_features: int) -> 
 def _check_members(state: State) -> None:
     """See that members have as many trees as they say, and all sums are sums."""
     members, tallies = state["members"], state["tallies"]
-    _require(np.isin(members[:, 0], (0, 1)).all() and (members[:, 2:4] >= 0).all(), "members")
+    numbers = members[:, 2:4]
+    _require(np.isin(members[:, 0], (0, 1)).all(), "members")
+    _require((numbers >= 0).all() and (numbers < _MOST_SAMPLES).all(), "members")
     _require(len(members) + members[:, 0].sum() == len(state["trees"]), "members")
     _require((members[:, 4] == 0).all(), "members")
     _require(np.isfinite(tallies).all() and (tallies >= 0).all(), "tallies")
@@ -105,7 +119,9 @@ def _check_members(state: State) -> None:
     for name in ("importances", "counts", "scores"):
         _require(np.isfinite(state[name]).all(), name)
     _require((state["counts"] >= 0).all(), "counts")
-    _require((state["trees"][:, 4:] >= 0).all(), "trees")
+    _require((state["importances"] >= 0).all() and (state["scores"] >= 0).all(), "sums")
+    checks = state["trees"][:, 5]
+    _require((checks >= 0).all() and (checks < _CHECK_EVERY).all(), "trees")
 
 
 def _check_detectors(detectors: NDArray[Any]) -> None:
@@ -114,13 +130,16 @@ def _check_detectors(detectors: NDArray[Any]) -> None:
     counts = detectors[..., 4 : 4 + _ROWS]
     buckets = detectors[..., 4 + _ROWS :].reshape(*detectors.shape[:2], _ROWS, _MOST + 1)
     _require((counts >= 0).all() and (counts <= _MOST).all(), "detectors")
-    _require((last >= 0).all() and (last < _ROWS).all() and (ticks >= 0).all(), "detectors")
+    _require((last >= 0).all() and (last < _ROWS).all(), "detectors")
+    _require((width < _MOST_WIDTH).all(), "detectors")
+    _require((ticks >= width).all() and (ticks < _MOST_SAMPLES).all(), "detectors")
     rows = np.arange(_ROWS)
     _require(((counts == 0) | (rows <= last[..., None])).all(), "detectors")
     sizes = np.int64(1) << rows
     _require(((counts * sizes).sum(axis=-1) == width).all(), "detectors")
     in_use = np.arange(_MOST + 1) < counts[..., None]
     used = np.where(in_use, buckets, 0)
+    _require((used == buckets).all(), "detectors")
     _require((used >= 0).all() and (used <= sizes[:, None]).all(), "detectors")
     _require((used.sum(axis=(-1, -2)) == total).all(), "detectors")
     top = np.take_along_axis(counts, last[..., None], axis=-1)[..., 0]
@@ -153,9 +172,8 @@ def _check_tree(
     by_name = np.isin(feature >> 1, list(nominal)) & inner
     border = tree["border"]
     _require(np.isfinite(border).all(), "splits")
-    numbers_of_sets = border[by_name].astype(np.int64)
-    _require((numbers_of_sets == border[by_name]).all(), "sets")
-    _require(((numbers_of_sets >= 0) & (numbers_of_sets < sets)).all(), "sets")
+    of_sets = border[by_name]
+    _require(((of_sets >= 0) & (of_sets < sets) & (np.floor(of_sets) == of_sets)).all(), "sets")
 
 
 def _check_blocks(state: State, shape: Shape) -> None:
@@ -164,9 +182,11 @@ def _check_blocks(state: State, shape: Shape) -> None:
     weights, rest = pool[:, :sub], pool[:, 5 * sub :]
     _require(np.isfinite(weights).all() and (weights >= 0).all(), "weights")
     _require(np.isfinite(rest).all() and (rest >= 0).all(), "weights")
-    _require(
-        np.isfinite(pool[:, sub : 3 * sub]).all() and (pool[:, 2 * sub : 3 * sub] >= 0).all(), "statistics"
-    )
-    extremes = pool[:, 3 * sub : 5 * sub]
-    _require(not np.isnan(extremes).any(), "statistics")
+    means, squares = pool[:, sub : 2 * sub], pool[:, 2 * sub : 3 * sub]
+    # Squares of great numbers may have come to more than 32 bits hold.
+    _require(np.isfinite(means).all() and (squares >= 0).all(), "statistics")
+    least, greatest = pool[:, 3 * sub : 4 * sub], pool[:, 4 * sub : 5 * sub]
+    is_empty = (least == np.inf) & (greatest == -np.inf)
+    is_full = np.isfinite(least) & np.isfinite(greatest) & (least <= greatest)
+    _require((is_empty | is_full).all(), "statistics")
     _require(np.isfinite(state["codes"]).all() and (state["codes"] >= 0).all(), "codes")

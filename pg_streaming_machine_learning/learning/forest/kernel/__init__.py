@@ -1,0 +1,1 @@
+"""What is compiled: samples through the trees of a forest."""

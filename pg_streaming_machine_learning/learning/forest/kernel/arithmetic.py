@@ -1,7 +1,7 @@
 """Logarithm, exponential and normal distribution, made of additions, multiplications and divisions alone.
 
 A library's own may differ in the last bit between machines and releases, and a forest must not: the same
-samples give the same trees everywhere. Here the compiled functions; `reference` says the same in plain Python.
+samples give the same trees everywhere. These are compiled; `reference` says the same in plain Python.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def log2(x: float) -> float:
     series = series * q + 1.0 / 5.0
     series = series * q + 1.0 / 3.0
     series = series * q + 1.0
-    return exponent + (2.0 * _LOG2_E) * s * series
+    result: float = exponent + (2.0 * _LOG2_E) * s * series
+    return result
 
 
 @njit(forceinline=True, error_model="numpy")

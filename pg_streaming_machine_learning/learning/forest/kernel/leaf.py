@@ -109,8 +109,8 @@ def say(tree, plan, node, leaf, row, scratch):
     Returns
     -------
     majority, bayes, total, by_bayes
-        The class of majority; that of naive Bayes, -1 if it cannot tell; the weight the leaf knows, 0 if it says
-        nothing; and whether it is naive Bayes that was asked.
+        The class of majority; that of naive Bayes, -1 if it cannot tell; the weight the leaf knows, 0 if it
+        says nothing; and whether it is naive Bayes that was asked.
     """
     probabilities = probabilities_of(scratch, plan)
     logs = logs_of(scratch, plan)
@@ -118,7 +118,6 @@ def say(tree, plan, node, leaf, row, scratch):
     place = place_of(tree, plan)
     scores = scores_of(tree, plan)
     table = table_of(tree, plan)
-    pool = pool_of(tree, plan)
     total = 0.0
     majority = np.int64(0)
     for c in range(plan.classes):

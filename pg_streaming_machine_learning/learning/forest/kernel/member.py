@@ -105,7 +105,7 @@ def _rest(tree, plan, leaf):
 
 @njit(error_model="numpy")
 def _make_room(tree, plan, leaf):
-    """Free blocks of a less promising leaf; if there is none, let this leaf rest. Return whether it may watch."""
+    """Free blocks of a less promising leaf, else let this leaf rest; return whether it may watch."""
     meta = meta_of(tree, plan)
     other, least = _least_promising(tree, plan, meta[LEAVES])
     if other >= 0 and other != leaf and least < _promise(tree, plan, leaf):
@@ -215,8 +215,8 @@ def _forget(detector):
 def _explain(tree, plan, leaf, row, by_bayes, trust, scratch, reasons, base):
     """Add a tree's contributions to a row's probabilities, by feature and class, times its trust.
 
-    Along the path, each split's feature gets the change of the class shares. In the leaf, the features get what
-    naive Bayes moves, in proportion to how differently they speak of the classes.
+    Along the path, each split's feature gets the change of the class shares. In the leaf, the features get
+    what naive Bayes moves, in proportion to how differently they speak of the classes.
     """
     logs = logs_of(scratch, plan)
     feature = feature_of(tree, plan)
@@ -342,7 +342,7 @@ def _run_member(
     plan, trees, state, tally, detectors, events, importance, begin, rows, labels, weights, votes, trusts,
     explain, reasons, bases, scratch,
 ):  # fmt: skip
-    """Take samples from `begin` on through one member; return the first that was not taken for want of room."""
+    """Take samples from `begin` on through one member; return the first that found no room."""
     probabilities = probabilities_of(scratch, plan)
     for i in range(begin, rows.shape[0]):
         tree, background = trees[state[VOTING]], trees[1 - state[VOTING]]

@@ -29,8 +29,8 @@ _REAL = "grace log_delta tau wait warning_delta drift_delta"
 PLAN = np.dtype(
     [(name, np.int64) for name in _WHOLE.split()] + [(name, np.float64) for name in _REAL.split()]
 )
-"""What all trees have in common: sizes, parameters, limits; addresses of the Poisson distribution and of where
-the nominal features have their codes."""
+"""What all trees have in common: sizes, parameters, limits; addresses of the Poisson distribution, and of
+where the nominal features have their codes."""
 
 _SCRATCH = "order probabilities logs values terms gains bounds left left_sum right_sum cells estimates shares"
 SCRATCH = np.dtype([(name, np.int64) for name in _SCRATCH.split()])

@@ -146,7 +146,7 @@ def _judge_numeric(tree, plan, leaf, observed, scratch):
 
 @njit(error_model="numpy")
 def _share_steps(tree, plan, leaf, j, shares):
-    """Put into `shares` the step of each value of a nominal feature, -1 for values not met; return their number."""
+    """Put the step of each value of a nominal feature into `shares`, -1 if not met; return how many are."""
     offsets = offsets_of(plan)
     sizes = sizes_of(plan)
     subspace = subspace_of(tree, plan)
@@ -284,7 +284,7 @@ def _missing_right(tree, plan, leaf, j, left, right):
 
 @njit(error_model="numpy")
 def _put_set(tree, plan, leaf, j, step, shares, to_right):
-    """Write down which values of a nominal feature go left, and which were met; return the number of the set."""
+    """Write down which nominal values go left, and which were met; return the number of the set."""
     sizes = sizes_of(plan)
     meta = meta_of(tree, plan)
     subspace = subspace_of(tree, plan)
@@ -398,13 +398,13 @@ def _split(tree, plan, node, leaf, j, scratch):
 def try_to_split(tree, plan, node, leaf, weight, importance, scratch):
     """Split a leaf if the Hoeffding bound allows it; else say when to try again.
 
-    The next attempt is made when the bound could allow a split by what is known now, at the latest when the leaf
-    has seen twice as much.
+    The next attempt is made when the bound could allow a split by what is known now, at the latest when the
+    leaf has seen `wait` times as much again.
 
     References
     ----------
-    Domingos and Hulten, Mining high-speed data streams, KDD 2000; García-Martín et al., Hoeffding trees with nmin
-    adaptation, DSAA 2018.
+    Domingos and Hulten, Mining high-speed data streams, KDD 2000; García-Martín et al., Hoeffding trees with
+    nmin adaptation, DSAA 2018.
     """
     offsets = offsets_of(plan)
     gains = gains_of(scratch, plan)

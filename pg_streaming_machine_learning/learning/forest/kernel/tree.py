@@ -163,7 +163,7 @@ def take_block(tree, plan):
 
 @njit
 def has_room(tree, plan):
-    """Whether one more sample can be learned, whatever it leads to; at its limits a tree needs no more room."""
+    """Whether one more sample can be learned, whatever it leads to; at its limits a tree needs no room."""
     meta = meta_of(tree, plan)
     return (
         (meta[NODES] + 2 <= tree.node_cap or tree.node_cap >= plan.node_limit)
