@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-MUTATIONS = 20_000
+MUTATIONS = 18_000
 
 
 @pytest.mark.slow

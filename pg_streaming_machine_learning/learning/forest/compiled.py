@@ -284,7 +284,7 @@ class CompiledForest:
             np.zeros(nodes, np.int32),
             np.zeros(nodes, np.int32),
             np.zeros(nodes, np.float32),
-            np.zeros((nodes, shape.classes), np.float32),
+            np.zeros((nodes, shape.classes)),
             np.zeros((leaves, 2), np.int32),
             np.zeros((leaves, 3)),
             np.zeros((leaves, shape.subspace), np.int32),

@@ -36,7 +36,7 @@ def let_rest(arrays: Arrays, limits: Capacity) -> None:
     excess = int(blocks.sum()) - limits.blocks
     if excess <= 0:
         return
-    counts = arrays[layout.COUNTS][place[:leaves, 0]].astype(np.float64)
+    counts = arrays[layout.COUNTS][place[:leaves, 0]]
     # Added one after the other, as the kernel does.
     promises = np.cumsum(counts, axis=1)[:, -1] - counts.max(axis=1)
     for leaf in np.argsort(promises, kind="stable").tolist():

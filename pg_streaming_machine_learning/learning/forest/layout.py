@@ -8,19 +8,20 @@ forest: the one that votes and the one that may be learned in the background.
     nodes   FEATURE  int32 (nodes,)            -1: a leaf; else twice the column, plus 1 if missing goes right
             CHILD    int32 (nodes,)            left child, the right one follows it; of a leaf: its number
             BOUND    float32 (nodes,)          at most goes left; of a nominal feature: number of its set
-            COUNTS   float32 (nodes, classes)  weight that passed, plus what a split expected to come
+            COUNTS   float64 (nodes, classes)  weight that passed, plus what a split expected to come
     leaves  PLACE    int32 (leaves, 2)         node; 1 if it watches its features
             SCORES   float64 (leaves, 3)       weight at the last attempt to split; weights that the majority
                                                class, and naive Bayes, had right
             SUBSPACE int32 (leaves, subspace)  columns it may split on
             TABLE    int32 (leaves, classes)   block of each class met, -1 for none
-    blocks  POOL     float32 (blocks, 5 x subspace)  weight, mean, sum of squared deviations, least, greatest
+    blocks  POOL     float32 (blocks, 7 x subspace + 1)  of each place weight, mean, sum of squared
+                                               deviations, least, greatest, and what naive Bayes makes
+                                               of these (two numbers); then the weight of the whole block
             CODES    float32 (blocks, codes)   weight of each value of the nominal features
             FREE     int32 (blocks,)           stack of blocks given back
     sets    SETS     int64 (sets, 2 x words)   bits of the nominal values that go left; of those met by then
     META    int64 (8,)                         how many nodes, leaves, blocks, free blocks, sets there are;
-    state
-                                               of the random generator; leaves that rest; when to look at them
+                                               state of the random generator; leaves that rest; when to look
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Shape:
     @property
     def node_bytes(self) -> int:
         """Bytes of a node, with its half of a leaf."""
-        return 12 + 4 * self.classes + (self.leaf_bytes + 1) // 2
+        return 12 + 8 * self.classes + (self.leaf_bytes + 1) // 2
 
     @property
     def leaf_bytes(self) -> int:

@@ -92,7 +92,7 @@ def _check_shapes(state: State, shape: Shape, members: int, n_features: int) -> 
         "feature": ((nodes,), np.int32),
         "child": ((nodes,), np.int32),
         "border": ((nodes,), np.float32),
-        "counts": ((nodes, shape.classes), np.float32),
+        "counts": ((nodes, shape.classes), np.float64),
         "place": ((leaves, 2), np.int32),
         "scores": ((leaves, 3), np.float64),
         "subspace": ((leaves, shape.subspace), np.int32),

@@ -100,8 +100,8 @@ def test_without_warnings_no_tree_grows_in_the_background() -> None:
 EVENTS = [
     ("warning", 1, 3039, True),
     ("warning", 2, 3039, True),
+    ("drift", 2, 3039, True),
     ("warning", 0, 3071, True),
+    ("drift", 0, 3071, True),
     ("drift", 1, 3071, True),
-    ("drift", 2, 3071, True),
-    ("drift", 0, 3103, True),
 ]

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from pg_streaming_machine_learning.learning.forest.kernel.adwin import ADWIN_SIZE, adwin_add
+from pg_streaming_machine_learning.learning.forest.kernel.arithmetic import log2
 from pg_streaming_machine_learning.learning.forest.kernel.leaf import add, gather, refresh, say
 from pg_streaming_machine_learning.learning.forest.kernel.memory import (
     child_of,
@@ -278,7 +279,8 @@ def _blame_bayes(tree, plan, leaf, row, trust, scratch, reasons):
             if plan.nominal and offsets[column] >= 0:
                 bits = 0.0
                 if x >= 0.0:
-                    bits = np.float64(codes[b, offsets[column] + np.int64(x)]) / np.float64(pool[b, j])
+                    weight = np.float64(codes[b, offsets[column] + np.int64(x)])
+                    bits = -log2((weight + 0.5) / (np.float64(pool[b, j]) + 1.0))
             bits = bits if bits < 100.0 else 100.0
             bits += np.float64(pool[b, 6 * sub + j])
             lowest = bits if bits < lowest else lowest

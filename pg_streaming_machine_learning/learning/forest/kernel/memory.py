@@ -87,7 +87,7 @@ def border_of(tree, plan):
 @njit
 def counts_of(tree, plan):
     """Return the array of that name."""
-    return carray(_f32(tree.counts), (tree.node_cap, plan.classes))
+    return carray(_f64(tree.counts), (tree.node_cap, plan.classes))
 
 
 @njit

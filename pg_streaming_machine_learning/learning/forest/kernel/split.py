@@ -430,7 +430,6 @@ def try_to_split(tree, plan, node, leaf, weight, importance, scratch):
     hoeffding = np.sqrt(needed / weight)
     if hoeffding >= plan.tau and log2(weight) - known / weight <= hoeffding:
         return  # no split could gain as much
-    gains, bounds = gains, bounds
     _judge_numeric(tree, plan, leaf, weight, scratch)
     if plan.nominal:
         for j in range(plan.sub):

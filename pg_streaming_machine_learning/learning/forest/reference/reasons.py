@@ -11,7 +11,6 @@ import math
 
 from pg_streaming_machine_learning.learning.forest.arithmetic import add_up
 from pg_streaming_machine_learning.learning.forest.reference.leaf import Leaf, Opinion
-from pg_streaming_machine_learning.learning.forest.reference.statistics import Nominal
 from pg_streaming_machine_learning.learning.forest.reference.tree import Tree
 
 __all__ = ["explain"]
@@ -76,5 +75,5 @@ def _strength(leaf: Leaf, j: int, x: float) -> float:
         feature = statistics.features[j]
         if not feature.weight > 0.0:
             continue
-        bits.append(feature.share_of(x) if isinstance(feature, Nominal) else feature.bits_against(x))
+        bits.append(feature.bits_against(x))
     return max(bits) - min(bits) if bits else 0.0

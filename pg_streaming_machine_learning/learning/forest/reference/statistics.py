@@ -124,10 +124,6 @@ class Nominal:
         """Return minus the logarithm of a value's share; 0 for one that is missing or has no code."""
         return -log2((self.codes.get(int(x), 0.0) + 0.5) / (self.weight + 1.0)) if x >= 0.0 else 0.0
 
-    def share_of(self, x: float) -> float:
-        """Return a value's share of the weight, which is above 0; 0 for one without code."""
-        return self.codes.get(int(x), 0.0) / self.weight if x >= 0.0 else 0.0
-
 
 class ClassStatistics:
     """Statistics of the features a leaf watches, over the samples of one class.

@@ -48,7 +48,7 @@ def to_arrays(members: Sequence[Member], world: World) -> dict[str, NDArray[Any]
                                                         values go right
         child        int32    (nodes,)                  left child, of a leaf: its number; in its tree
         border       float32  (nodes,)                  bound, or number of the set; 0 of a leaf
-        counts       float32  (nodes, classes)
+        counts       float64  (nodes, classes)
         place        int32    (leaves, 2)               node; 1 if it watches
         scores       float64  (leaves, 3)               weight at which it tries to split next; weights that
                                                         majority, and naive Bayes, had right
@@ -84,7 +84,7 @@ def to_arrays(members: Sequence[Member], world: World) -> dict[str, NDArray[Any]
         "feature": array([_feature(node.split) for node in nodes], np.int32),
         "child": array([node.split.child if node.split else node.leaf for node in nodes], np.int32),
         "border": array([node.split.bound if node.split else 0.0 for node in nodes], np.float32),
-        "counts": array([node.counts for node in nodes], np.float32, classes),
+        "counts": array([node.counts for node in nodes], np.float64, classes),
         "place": array([(leaf.node, leaf.watches) for leaf in leaves], np.int32, 2),
         "scores": array(
             [(leaf.next_attempt, leaf.majority_right, leaf.bayes_right) for leaf in leaves], np.float64, 3

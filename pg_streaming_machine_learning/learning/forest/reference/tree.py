@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from pg_streaming_machine_learning.learning.forest.arithmetic import add_up, log2, to_single, xlog2x
+from pg_streaming_machine_learning.learning.forest.arithmetic import add_up, log2, xlog2x
 from pg_streaming_machine_learning.learning.forest.reference import resting
 from pg_streaming_machine_learning.learning.forest.reference.candidate import (
     Candidate,
@@ -127,7 +127,7 @@ class Tree:
         """
         path = self.path(row)
         for node in path:
-            node.counts[c] = to_single(node.counts[c] + w)
+            node.counts[c] += w
         leaf = self.leaves[path[-1].leaf]
         if opinion.majority == c:
             leaf.majority_right += w
@@ -196,7 +196,7 @@ class Tree:
         node.split = Split(leaf.subspace[j], missing_right, bound, codes, len(self.nodes))
         self.leaves.append(leaf)
         for its_number, weights in ((number, left), (len(self.leaves) - 1, right)):
-            counts = [to_single(each) for each in weights]
+            counts = list(weights)
             next_attempt = add_up(counts) + world.plan.grace_period
             self.leaves[its_number] = Leaf(len(self.nodes), self._draw(world), next_attempt)
             self.nodes.append(Node(its_number, counts))
