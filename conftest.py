@@ -12,8 +12,8 @@ from hypothesis.configuration import set_hypothesis_home_dir
 CACHE = Path(__file__).parent / ".cache"
 KAFKA = ("marker", "kafka")
 
-# Compiled code is kept where it was when functions were declared, and is not looked at again when a file that they
-# call into changes. The backend chooses a folder for that: it has to be the first to import the kernel.
+# Compiled code is kept where it was when functions were declared, and is not looked at again when a file that
+# they call into changes. The backend chooses a folder for that: it has to be the first to import the kernel.
 os.environ.setdefault("FOREST_CACHE_DIR", str(CACHE / "forest"))
 collect_ignore_glob = [
     "pg_streaming_machine_learning/learning/forest/kernel/*.py",

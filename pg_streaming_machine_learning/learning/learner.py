@@ -27,7 +27,7 @@ class _Batched(Protocol):
 
     def process_many(
         self,
-        X: NDArray[np.float64],  # noqa: N803
+        X: NDArray[np.float64],
         y: NDArray[np.int64],
         known: NDArray[np.bool_],
         *,

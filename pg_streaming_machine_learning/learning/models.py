@@ -81,7 +81,7 @@ def create_model(spec: ModelSpec, seed: int) -> base.Classifier:
     if kind is forest.ARFClassifier:
         return _build(AdaptiveRandomForest, spec, {**FOREST_DEFAULTS, "seed": seed, **spec.parameters})
     if kind is AdaptiveRandomForestClassifier:
-        return _build(kind, spec, {"seed": seed, "classes": (0, 1), **spec.parameters})
+        return _build(kind, spec, {"seed": seed, "classes": [0, 1], **spec.parameters})
     seeded = {"seed": seed} if "seed" in _signature(kind) else {}
     model = _build(kind, spec, {**seeded, **spec.parameters})
     if isinstance(model, AdaptiveRandomForest) or hasattr(model, "process_many"):

@@ -1,4 +1,4 @@
-"""A model ↔ bytes: our forest writes its own, of river's it is a pickle that names nothing but what is on a list.
+"""A model ↔ bytes: our forest writes its own; of river's, a pickle that names nothing but what is on a list.
 
 A pickle may have anything called when it is loaded. This one is restricted three times: what a model is made
 of is compared with an exact list when it is written; the bytes are walked through before anything of them

@@ -144,7 +144,9 @@ class KafkaTransactions:
     def produce(self, record: Outgoing) -> None:
         """Hand a record of the transaction to the producer."""
         assert self._producer is not None
-        headers = list(record.headers) if record.headers else None
+        headers: list[tuple[str, str | bytes | None]] | None = None
+        if record.headers:
+            headers = list(record.headers)
         while True:
             try:
                 self._producer.produce(

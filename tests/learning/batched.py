@@ -44,7 +44,7 @@ class Batched(base.Classifier):
 
     def process_many(
         self,
-        X: NDArray[np.float64],  # noqa: N803
+        X: NDArray[np.float64],
         y: NDArray[np.int64],
         known: NDArray[np.bool_],
         *,

@@ -81,4 +81,5 @@ def test_other_numbers_are_other_contents(statistics: tuple[float, ...]) -> None
 
 def test_the_matrix_is_of_doubles() -> None:
     rows = rows_of([sample({METRICS[0]: (1.0,) * 11})])
-    assert (rows.matrix.dtype, rows.matrix.shape) == (np.float64, (1, 11))
+    assert rows.matrix.dtype == np.float64
+    assert rows.matrix.shape == (1, 11)

@@ -100,15 +100,14 @@ class Backend:
 
         from pg_streaming_machine_learning.learning.forest.first_time import telling
 
+        config: Any = numba.config
+        former = config.CACHE_DIR
         with telling(cache):
-            former = numba.config.CACHE_DIR
-            numba.config.CACHE_DIR = str(
-                cache
-            )  # it is looked at when functions are declared: only ours go there
+            config.CACHE_DIR = str(cache)  # looked at when functions are declared: only ours go there
             try:
                 from pg_streaming_machine_learning.learning.forest.compiled import CompiledForest
             finally:
-                numba.config.CACHE_DIR = former
+                config.CACHE_DIR = former
             backend = cls("numba", CompiledForest)
             _try_out(backend)
         return backend
@@ -133,10 +132,10 @@ def _cache_folder(wanted: str) -> Path:
     Its name has a digest of the kernel's sources: a change of one file must not find code of another.
     """
     name = f"forest-{_digest()}"
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    places = [wanted] if wanted else [os.path.join(home, "pg-streaming-machine-learning")]
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    places = [Path(wanted)] if wanted else [home / "pg-streaming-machine-learning"]
     for place in places:
-        folder = Path(place) / name
+        folder = place / name
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with tempfile.TemporaryFile(dir=folder):

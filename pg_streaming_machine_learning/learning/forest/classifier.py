@@ -2,87 +2,47 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from river import base
 
+from pg_streaming_machine_learning.learning.forest.answers import Explained, ForestEvent
 from pg_streaming_machine_learning.learning.forest.backend import Backend, Forest
-from pg_streaming_machine_learning.learning.forest.columns import MOST_CODES, Columns
+from pg_streaming_machine_learning.learning.forest.batch import (
+    as_matrix,
+    as_weights,
+    check_label,
+    check_weights,
+    cuts_of,
+    listed,
+)
+from pg_streaming_machine_learning.learning.forest.columns import Columns
 from pg_streaming_machine_learning.learning.forest.layout import Shape
-from pg_streaming_machine_learning.learning.forest.plan import LEAF_KINDS, ForestPlan, Votes
+from pg_streaming_machine_learning.learning.forest.plan import Votes, plan_of
 from pg_streaming_machine_learning.learning.forest.snapshot import read_forest, write_forest
 from pg_streaming_machine_learning.learning.forest.state_check import check_state
+from pg_streaming_machine_learning.learning.forest.voting import in_order, together, together_one, trust_of
 
-__all__ = ["AdaptiveRandomForestClassifier", "Explained", "ForestEvent"]
+__all__ = ["AdaptiveRandomForestClassifier"]
 
 _ROWS = 1024
 _MOST_REASONS = 4_000_000
-_MOST_WEIGHT = 1e12
 _KINDS = ("warning", "drift")
 
 Matrix = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class ForestEvent:
-    """Something a member of a forest noticed.
-
-    Parameters
-    ----------
-    kind : str
-        ``"warning"``: its error seems to grow, a tree begins in the background. ``"drift"``: its error has grown,
-        its tree is replaced.
-    member : int
-        Which.
-    sample : int
-        Number of the learned sample, from 0.
-    error_before, error_after : float
-        Its detector's estimate of its error before and after the change.
-    had_background : bool
-        Of a drift: whether a tree from the background took over, else one begins anew.
-    """
-
-    kind: str
-    member: int
-    sample: int
-    error_before: float
-    error_after: float
-    had_background: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """Probabilities, and where they come from.
-
-    Parameters
-    ----------
-    probabilities : ndarray, shape (n, classes)
-        As `predict_proba_many` gives them.
-    base : ndarray, shape (n, classes)
-        What the forest says before it looks at any feature.
-    contributions : ndarray, shape (n, features, classes)
-        What each feature adds; ``base + contributions.sum(axis=1)`` is `probabilities`.
-    features : tuple
-        Names, in the order of `contributions`.
-    """
-
-    probabilities: Matrix
-    base: Matrix
-    contributions: Matrix
-    features: tuple[Hashable, ...]
 
 
 class AdaptiveRandomForestClassifier(base.Classifier):
     """Adaptive random forest of Hoeffding trees, compiled.
 
     Each of the trees learns every sample as often as a Poisson distribution says, splits its leaves on random
-    subspaces, and is watched by two drift detectors (ADWIN): at a warning a tree begins to grow in the background,
-    at a drift it takes over. Members vote with their probabilities, weighted by the accuracy of their tree.
+    subspaces, and is watched by two drift detectors (ADWIN): at a warning a tree begins to grow in the
+    background, at a drift it takes over. Members vote with their probabilities, weighted by the accuracy of
+    their tree.
 
     Parameters
     ----------
@@ -99,8 +59,8 @@ class AdaptiveRandomForestClassifier(base.Classifier):
     tau : float
         Below this bound the better of two equal splits is taken.
     wait : float
-        After a failed attempt, a leaf waits until the bound may allow a split by what is known, at most until its
-        weight has grown by this share.
+        After a failed attempt, a leaf waits until the bound may allow a split by what is known, at most until
+        its weight has grown by this share.
     leaf_prediction : str
         ``"mc"`` majority class, ``"nb"`` naive Bayes, ``"nba"`` whichever was right more often.
     warning_delta, drift_delta : float
@@ -112,8 +72,8 @@ class AdaptiveRandomForestClassifier(base.Classifier):
     classes : sequence of labels, or None
         Known beforehand, so that their columns are there from the beginning.
     max_bytes : int
-        Bound of `allocated_bytes`. When it is reached, the leaves that promise least no longer watch their features,
-        and may come back.
+        Bound of `allocated_bytes`. When it is reached, the leaves that promise least no longer watch their
+        features, and may come back.
     n_jobs : int
         Threads for batches; the bits are the same with any number.
     seed : int
@@ -121,12 +81,13 @@ class AdaptiveRandomForestClassifier(base.Classifier):
 
     Notes
     -----
-    Missing values (no entry, None, NaN, infinite) are passed over by the statistics of a leaf; a split sends them to
-    the side that keeps more of what is known about the classes. Sums are kept in double precision, what a leaf
-    stores in single; all functions are made of exact operations, so that results do not depend on the machine.
+    Missing values (no entry, None, NaN, infinite) are passed over by the statistics of a leaf; a split sends
+    them to the side that keeps more of what is known about the classes. Sums are kept in double precision,
+    what a leaf stores in single; all functions are made of exact operations, so that results do not depend on
+    the machine.
 
-    The defaults of `max_features`, `tau`, `wait` and the detectors were chosen by measurement on eight streams: see
-    ``docs/forest.md``.
+    The defaults of `max_features`, `tau`, `wait` and the detectors were chosen by measurement on eight
+    streams: see ``docs/forest.md``.
 
     References
     ----------
@@ -141,6 +102,12 @@ class AdaptiveRandomForestClassifier(base.Classifier):
     >>> forest.predict_one({"load": 9}), forest.predict_one({"load": 1})
     (True, False)
     """
+
+    _backend: Backend
+    _columns: Columns
+    _forest: Forest
+    _labels: dict[Any, int]
+    _room: tuple[int, int, dict[int, int]]
 
     def __init__(
         self,
@@ -210,12 +177,12 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         Raises
         ------
         ValueError
-            If the weight is negative, not finite or above 1e12, the label is NaN, a feature was a number and is none
-            now, or there is no room in `max_bytes` for what is new.
+            If the weight is negative, not finite or above 1e12, the label is NaN, a feature was a number and
+            is none now, or there is no room in `max_bytes` for what is new.
         """
         weights = np.array([w], dtype=np.float64)
-        _check_weights(weights)
-        _check_label(y)
+        check_weights(weights)
+        check_label(y)
         if w == 0:
             return
         self._meet(x, y)
@@ -228,8 +195,8 @@ class AdaptiveRandomForestClassifier(base.Classifier):
             return {}
         row = self._columns.row(x)
         votes = self._forest.run(row, _NO_LABEL, _NO_WEIGHT)
-        probabilities = _together(votes)[0, : len(self._labels)].tolist()
-        return dict(zip(self._labels, probabilities, strict=True)) if any(probabilities) else {}
+        probabilities = together_one(votes)
+        return dict(zip(self._labels, probabilities, strict=False)) if any(probabilities) else {}
 
     def predict_one(self, x: dict[Any, Any]) -> Any:
         """Return the most probable class, the one met first of equals; None before anything was learned."""
@@ -263,23 +230,23 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         Returns
         -------
         ndarray of float64, shape (n, len(classes_))
-            Probabilities before the row was learned, with the very bits of doing it one by one. A row is all 0
-            where nothing had been learned.
+            Probabilities before the row was learned, with the very bits of doing it one by one. A row is all
+            0 where nothing had been learned.
 
         Raises
         ------
         ValueError
             If shapes do not go together, a feature is named twice, a label to be learned is NaN, a weight is
-            negative, not finite or above 1e12, or there is no room in `max_bytes` for what is new; then the rows
-            before are learned.
+            negative, not finite or above 1e12, or there is no room in `max_bytes` for what is new; then the
+            rows before are learned.
         """
-        matrix, names = _matrix(X, features)
-        weights = _weights(known, w, len(matrix))
-        labels = _listed(y)
+        matrix, names = as_matrix(X, features)
+        weights = as_weights(known, w, len(matrix))
+        labels = listed(y)
         if len(labels) != len(matrix):
             raise ValueError(f"y has {len(labels)} labels, expected {len(matrix)}, one for each row")
         for row in np.flatnonzero(weights > 0).tolist():
-            _check_label(labels[row])
+            check_label(labels[row])
         parts: list[tuple[int, Matrix]] = []
         for begin, end in self._segments(matrix, names, labels, weights):
             part = slice(begin, end)
@@ -305,9 +272,9 @@ class AdaptiveRandomForestClassifier(base.Classifier):
 
     def predict_proba_many(self, X: ArrayLike, *, features: Sequence[Hashable] | None = None) -> Matrix:
         """Return the probabilities of rows, shape (n, len(classes_)); nothing is learned."""
-        matrix, names = _matrix(X, features)
+        matrix, names = as_matrix(X, features)
         rows = self._columns.rows(matrix, names)
-        parts = [_together(votes) for votes in self._predictions(rows, explain=False)]
+        parts = [together(votes) for votes in self._predictions(rows, explain=False)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self._labels)))
 
     def explain_many(self, X: ArrayLike, *, features: Sequence[Hashable] | None = None) -> Explained:
@@ -315,15 +282,15 @@ class AdaptiveRandomForestClassifier(base.Classifier):
 
         Notes
         -----
-        Along a path, the feature of each split gets the change of the class shares (Saabas). What naive Bayes adds
-        in a leaf goes to the features of its subspace, in proportion to how differently they speak of the classes.
-        The trees that vote enter with the weight of their vote; those in the background do not.
+        Along a path, the feature of each split gets the change of the class shares (Saabas). What naive Bayes
+        adds in a leaf goes to the features of its subspace, in proportion to how differently they speak of
+        the classes. The trees that vote enter with the weight of their vote; those in the background do not.
 
         References
         ----------
         Saabas, Interpreting random forests, 2014.
         """
-        matrix, names = _matrix(X, features)
+        matrix, names = as_matrix(X, features)
         rows = self._columns.rows(matrix, names)
         classes = len(self._labels)
         probabilities, bases, reasons = (
@@ -332,11 +299,12 @@ class AdaptiveRandomForestClassifier(base.Classifier):
             [np.zeros((0, len(self._columns), classes))],
         )
         for votes in self._predictions(rows, explain=True):
-            trust = _trust(votes)
-            assert votes.bases is not None and votes.reasons is not None
-            probabilities.append(_together(votes))
-            bases.append(_in_order(votes.bases) / trust[:, None])
-            reasons.append(_in_order(votes.reasons) / trust[:, None, None])
+            trust = trust_of(votes)
+            assert votes.bases is not None
+            assert votes.reasons is not None
+            probabilities.append(together(votes))
+            bases.append(in_order(votes.bases) / trust[:, None])
+            reasons.append(in_order(votes.reasons) / trust[:, None, None])
         return Explained(
             np.concatenate(probabilities), np.concatenate(bases), np.concatenate(reasons), self.features_
         )
@@ -347,7 +315,7 @@ class AdaptiveRandomForestClassifier(base.Classifier):
             return {}
         votes = self._forest.run(self._columns.row(x), _NO_LABEL, _NO_WEIGHT, True)
         assert votes.reasons is not None
-        reasons = (_in_order(votes.reasons) / _trust(votes)[:, None, None])[0]
+        reasons = (in_order(votes.reasons) / trust_of(votes)[:, None, None])[0]
         return {
             label: dict(zip(self._columns.names, reasons[:, column].tolist(), strict=True))
             for column, label in enumerate(self._labels)
@@ -413,34 +381,12 @@ class AdaptiveRandomForestClassifier(base.Classifier):
 
     def _begin(self, backend: Backend) -> None:
         """Begin anew."""
-        weights = [] if self.class_weights is None else list(self.class_weights.values())
-        if not all(0 <= weight <= _MOST_WEIGHT for weight in weights):
-            raise ValueError(f"class_weights is {self.class_weights!r}, expected numbers from 0 to 1e12")
-        if not isinstance(self.n_jobs, Integral) or not 1 <= self.n_jobs <= 256:
-            raise ValueError(f"n_jobs is {self.n_jobs!r}, expected a whole number from 1 to 256")
-        if self.leaf_prediction not in LEAF_KINDS:
-            raise ValueError(f"leaf_prediction is {self.leaf_prediction!r}, expected one of {LEAF_KINDS}")
+        plan = plan_of(self)
         self._backend = backend
         self._columns = Columns(self.nominal_features or ())
-        self._labels: dict[Any, int] = {}
-        self._room: tuple[int, int, dict[int, int]] = (0, 0, {})
-        self._forest: Forest = backend.forest(
-            ForestPlan(
-                n_models=self.n_models,
-                max_features=self.max_features,
-                lambda_value=self.lambda_value,
-                grace_period=self.grace_period,
-                delta=self.delta,
-                tau=self.tau,
-                wait=self.wait,
-                leaf_kind=LEAF_KINDS.index(self.leaf_prediction),
-                has_background=self.warning_delta > 0,
-                warning_delta=self.warning_delta or 0.5,
-                drift_delta=self.drift_delta,
-                seed=self.seed,
-                max_bytes=self.max_bytes,
-            )
-        )
+        self._labels = {}
+        self._room = (0, 0, {})
+        self._forest = backend.forest(plan)
         for label in self.classes or ():
             self._labels.setdefault(label, len(self._labels))
         if self._labels:
@@ -495,11 +441,11 @@ class AdaptiveRandomForestClassifier(base.Classifier):
     ) -> Iterator[tuple[int, int]]:
         """Yield the parts of a batch.
 
-        A row with something new is the last of one part, predicted only, and the first of the next one, as it would
-        be one by one: predicted, then met, then learned.
+        A row with something new is the last of one part, predicted only, and the first of the next one, as it
+        would be one by one: predicted, then met, then learned.
         """
         begin = 0
-        for cut in [*self._cuts(matrix, names, labels, weights), len(matrix)]:
+        for cut in [*cuts_of(self._columns, self._labels, matrix, names, labels, weights), len(matrix)]:
             is_new = cut < len(matrix)
             weight = weights[cut] if is_new else 0.0
             if is_new:
@@ -512,38 +458,6 @@ class AdaptiveRandomForestClassifier(base.Classifier):
                 self._meet(dict(zip(names, matrix[cut].tolist(), strict=True)), labels[cut])
             begin = cut
 
-    def _cuts(
-        self, matrix: Matrix, names: Sequence[Hashable], labels: list[Any], weights: Matrix
-    ) -> list[int]:
-        """Return the rows at which a feature, a label or a nominal value is met for the first time."""
-        learned = weights > 0
-        cuts: set[int] = set()
-        known = {name: column for column, name in enumerate(self._columns.names)}
-        for place, name in enumerate(names):
-            column = known.get(name)
-            if column is None or column in self._columns.codes:
-                values = matrix[:, place]
-                there = np.flatnonzero(learned & np.isfinite(values))
-                if column is None and len(there):
-                    cuts.add(int(there[0]))
-                codes = self._columns.codes.get(column) if column is not None else None
-                if codes is not None and len(codes) >= MOST_CODES:
-                    continue
-                if codes is not None or name in self._columns.declared:
-                    met = self._columns.codes.get(column, {}) if column is not None else {}
-                    firsts = np.unique(values[there], return_index=True)
-                    cuts.update(
-                        int(there[row])
-                        for value, row in zip(firsts[0].tolist(), firsts[1].tolist(), strict=True)
-                        if value not in met
-                    )
-        seen = set(self._labels)
-        for row, label in enumerate(labels):
-            if label not in seen and learned[row]:
-                seen.add(label)
-                cuts.add(row)
-        return sorted(cuts)
-
     def _segment(
         self, matrix: Matrix, names: Sequence[Hashable], labels: list[Any], weights: Matrix
     ) -> Matrix:
@@ -555,7 +469,7 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         if self.class_weights is not None:
             weights = weights * np.array([self._class_weight(label) for label in labels])
         rows = self._columns.rows(matrix, names)
-        return _together(self._forest.run(rows, codes, weights, False, self.n_jobs))
+        return together(self._forest.run(rows, codes, weights, False, self.n_jobs))
 
     def _predictions(self, rows: NDArray[np.float32], *, explain: bool) -> Iterator[Votes]:
         """Yield what the members say about parts of some rows."""
@@ -569,89 +483,6 @@ class AdaptiveRandomForestClassifier(base.Classifier):
             yield self._forest.run(part, labels, weights, explain, self.n_jobs)
 
 
-_PARAMETERS = [
-    "n_models",
-    "max_features",
-    "lambda_value",
-    "grace_period",
-    "delta",
-    "tau",
-    "wait",
-    "leaf_prediction",
-    "warning_delta",
-    "drift_delta",
-    "nominal_features",
-    "class_weights",
-    "classes",
-    "max_bytes",
-    "n_jobs",
-    "seed",
-]
+_PARAMETERS = tuple(inspect.signature(AdaptiveRandomForestClassifier).parameters)
 _NO_LABEL = np.zeros(1, np.int64)
 _NO_WEIGHT = np.zeros(1)
-
-
-def _in_order(parts: NDArray[np.float64]) -> Matrix:
-    """Return the sum over the first axis, added in its order."""
-    whole = parts[0].copy()
-    for part in parts[1:]:
-        whole += part
-    return whole
-
-
-def _trust(votes: Votes) -> Matrix:
-    """Return how far the members are trusted together, by row; 1 where none knows anything."""
-    trust = _in_order(votes.trusts)
-    trust[trust == 0.0] = 1.0
-    return trust
-
-
-def _together(votes: Votes) -> Matrix:
-    """Return the probabilities that members vote for, shape (n, classes)."""
-    whole = votes.votes[0] * votes.trusts[0][:, None]
-    for vote, trust in zip(votes.votes[1:], votes.trusts[1:], strict=True):
-        whole += vote * trust[:, None]
-    whole /= _trust(votes)[:, None]
-    return whole
-
-
-def _matrix(X: ArrayLike, features: Sequence[Hashable] | None) -> tuple[Matrix, Sequence[Hashable]]:
-    """Return a matrix of numbers and the names of its columns."""
-    matrix = np.asarray(X, dtype=np.float64)
-    if matrix.ndim != 2:
-        raise ValueError(f"X has shape {matrix.shape}, expected rows and columns")
-    names: Sequence[Hashable] = range(matrix.shape[1]) if features is None else features
-    if len(names) != matrix.shape[1]:
-        raise ValueError(f"features has {len(names)} names, expected {matrix.shape[1]}, one for each column")
-    if len(set(names)) != len(names):
-        raise ValueError("features names a column twice")
-    return matrix, names
-
-
-def _weights(known: ArrayLike | None, w: ArrayLike | None, n: int) -> Matrix:
-    """Return the weight of each row, 0 for what is not to be learned."""
-    weights = np.ones(n) if w is None else np.array(w, dtype=np.float64)
-    if weights.shape != (n,):
-        raise ValueError(f"w has shape {weights.shape}, expected ({n},), one for each row")
-    _check_weights(weights)
-    if known is not None:
-        is_known = np.asarray(known, dtype=bool)
-        if is_known.shape != (n,):
-            raise ValueError(f"known has shape {is_known.shape}, expected ({n},), one for each row")
-        weights = np.where(is_known, weights, 0.0)
-    return weights
-
-
-def _check_weights(weights: Matrix) -> None:
-    if not ((weights >= 0) & (weights <= _MOST_WEIGHT)).all():
-        raise ValueError(f"a weight is negative, not finite or above {_MOST_WEIGHT:g}")
-
-
-def _check_label(label: Any) -> None:
-    if isinstance(label, float | np.floating) and label != label:
-        raise ValueError("a label is NaN, which no prediction can be equal to")
-
-
-def _listed(y: Sequence[Any] | NDArray[Any]) -> list[Any]:
-    """Return labels as plain values."""
-    return y.tolist() if isinstance(y, np.ndarray) else list(y)

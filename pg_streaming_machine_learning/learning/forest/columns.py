@@ -1,4 +1,4 @@
-"""Features by name ↔ columns of numbers: which there are, where their zero is, what codes nominal values have."""
+"""Features by name ↔ columns of numbers: which there are, where their zero is, which codes values have."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _NAN = math.nan
 class Columns:
     """The features a forest has met, in the order of meeting.
 
-    A feature is met with the first row that is learned and has a value for it; those of one row come in the order
-    of their names. Numbers are kept as 32 bits, counted from the first value met, so that a great offset costs no
-    precision.
+    A feature is met with the first row that is learned and has a value for it; those of one row come in the
+    order of their names. Numbers are kept as 32 bits, counted from the first value met, so that a great
+    offset costs no precision.
 
     Parameters
     ----------
     nominal : collection of hashable
-        Names of features whose values are names, not amounts, even where they are numbers. Features whose first
-        value is no number are nominal as well.
+        Names of features whose values are names, not amounts, even where they are numbers. Features whose
+        first value is no number are nominal as well.
     """
 
     def __init__(self, nominal: Collection[Hashable] = ()) -> None:
@@ -54,7 +54,7 @@ class Columns:
         return {column: max(8, 1 << (len(codes) - 1).bit_length()) for column, codes in self.codes.items()}
 
     def meet(self, x: Mapping[Any, Any]) -> bool:
-        """Take note of the features and nominal values of a row that is to be learned; return if room must grow.
+        """Note the features and nominal values of a row that is to be learned; return if room must grow.
 
         Raises
         ------
@@ -175,7 +175,8 @@ class Columns:
             numbers[~np.isfinite(numbers)] = _NAN
         with np.errstate(over="ignore"):
             numbers -= self._center_row
-        np.clip(numbers, -_FARTHEST, _FARTHEST, out=numbers)
+        np.minimum(numbers, _FARTHEST, out=numbers)
+        np.maximum(numbers, -_FARTHEST, out=numbers)
         return numbers.astype(np.float32)
 
 

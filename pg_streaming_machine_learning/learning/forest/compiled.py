@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,6 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pg_streaming_machine_learning.learning.forest import layout
+from pg_streaming_machine_learning.learning.forest.arrays import (
+    Arrays,
+    capacity_of,
+    copy_codes,
+    copy_pool,
+    doubled,
+    power_for,
+    tree_state,
+    widen_leaves,
+    widened,
+)
 from pg_streaming_machine_learning.learning.forest.giving_up import compacted, is_too_large, let_rest
 from pg_streaming_machine_learning.learning.forest.kernel.adwin import ADWIN_SIZE
 from pg_streaming_machine_learning.learning.forest.kernel.member import (
@@ -35,8 +47,6 @@ __all__ = ["CompiledForest"]
 _FIRST = Capacity(nodes=32, blocks=16, sets=1)
 _EVENTS = 64
 _NOTHING = np.zeros((1, 1, 1, 1))
-
-Arrays = list[NDArray[Any]]
 
 
 class CompiledForest:
@@ -81,8 +91,8 @@ class CompiledForest:
     def grow(self, n_features: int, n_classes: int, code_sizes: Mapping[int, int]) -> None:
         """Make room for features, classes and nominal values; leaves draw from the features that are new.
 
-        Nodes and blocks are larger then. A tree that has more blocks than it may have from now on lets leaves rest,
-        one that has more nodes begins anew.
+        Nodes and blocks are larger then. A tree that has more blocks than it may have from now on lets leaves
+        rest, one that has more nodes begins anew.
 
         Raises
         ------
@@ -98,7 +108,7 @@ class CompiledForest:
         except ValueError:
             self.n_features, self.n_classes, self._code_room = former, shape.classes, rooms
             raise
-        self.importances = _widened(self.importances, (len(self.importances), n_features))
+        self.importances = widened(self.importances, (len(self.importances), n_features))
         for member, slots in enumerate(self._arrays):
             for slot in range(2):
                 if self._is_in_use(member, slot):
@@ -152,16 +162,17 @@ class CompiledForest:
                 scratches = [self._scratch(number)[0] for number in range(len(spans))]
                 with ThreadPoolExecutor(len(spans)) as pool:
                     list(pool.map(work, spans, scratches))
-            if (done == n).all():
+            if done.min() == n:
                 break
             for member in np.flatnonzero(done < n).tolist():
                 self._make_room(member)
-        for member in np.flatnonzero(self._states[:, EVENTS]).tolist():
-            self._take_events(member)
+        if self._states[:, EVENTS].any():
+            for member in range(members):
+                self._take_events(member)
         return Votes(votes, trusts, reasons if explain else None, bases if explain else None)
 
     def take_events(self) -> list[tuple[int, int, int, float, float, bool]]:
-        """Return what happened since the last call: member, kind, sample, error before and after, replaced."""
+        """Return what happened since then: member, kind, sample, error before and after, replaced."""
         taken, self._told = self._told, []
         return sorted(taken, key=lambda event: (event[2], event[0], event[1]))
 
@@ -171,7 +182,7 @@ class CompiledForest:
         for place, field in enumerate((HAS_BACKGROUND, RANDOM, SAMPLES, TREES)):
             members[:, place] = self._states[:, field]
         trees = [arrays for member in range(self.plan.n_models) for arrays in self._in_use(member)]
-        parts = [_tree_state(arrays, self._shape) for arrays in trees]
+        parts = [tree_state(arrays, self._shape) for arrays in trees]
         state = {
             "members": members,
             "tallies": self._tallies.copy(),
@@ -201,7 +212,7 @@ class CompiledForest:
         self._told.clear()
 
     def _fit_plan(self) -> None:
-        """Write the plan's record, and room to compute in, for the present numbers of features and classes."""
+        """Write the plan's record, and room to compute in, for the present features and classes."""
         plan = self.plan
         offsets = np.full(max(self.n_features, 1), -1, np.int64)
         sizes = np.zeros(max(self.n_features, 1), np.int64)
@@ -291,23 +302,23 @@ class CompiledForest:
         return Capacity(min(_FIRST.nodes, limits.nodes), min(_FIRST.blocks, limits.blocks), _FIRST.sets)
 
     def _grown(self, arrays: Arrays, former: Shape, offsets: NDArray[np.int64], n_features: int) -> Arrays:
-        """Return the arrays of a tree in the present shape, from those of a former one with fewer features."""
+        """Return the arrays of a tree in the present shape, from those of one with fewer features."""
         limits = self._limits
         if is_too_large(arrays, limits):
             return self._begun_anew(int(arrays[layout.META][layout.RNG]))
         let_rest(arrays, limits)
-        has = _capacity(arrays)
+        has = capacity_of(arrays)
         capacity = Capacity(
             min(has.nodes, limits.nodes), min(has.blocks, limits.blocks), min(has.sets, limits.sets)
         )
         arrays = compacted(arrays, capacity)
         new = self._reshaped(arrays, capacity, former, offsets)
         if self.n_features > n_features:
-            _widen_leaves(new, former.subspace, self._shape.subspace, n_features, self.n_features)
+            widen_leaves(new, former.subspace, self._shape.subspace, n_features, self.n_features)
         return new
 
     def _begun_anew(self, random: int) -> Arrays:
-        """Return the arrays of a tree that knows nothing, with a seed that the one before it gives: as `tree.reset`."""
+        """Return the arrays of a tree that knows nothing, as `tree.reset` begins one, with this seed."""
         arrays = self._new_arrays(self._first)
         meta = arrays[layout.META]
         meta[layout.NODES] = meta[layout.LEAVES] = 1
@@ -326,11 +337,11 @@ class CompiledForest:
         new = self._new_arrays(capacity)
         for place, (old, array) in enumerate(zip(arrays, new, strict=True)):
             if place == layout.POOL:
-                _copy_pool(old, array, former.subspace, self._shape.subspace)
+                copy_pool(old, array, former.subspace, self._shape.subspace)
             elif place == layout.CODES:
                 for column in range(len(offsets)):
                     if offsets[column] >= 0:
-                        _copy_codes(old, array, offsets, self._offsets, column)
+                        copy_codes(old, array, offsets, self._offsets, column)
             elif place == layout.SETS:
                 words = former.words
                 array[: len(old), :words] = old[:, :words]
@@ -344,12 +355,12 @@ class CompiledForest:
         self._take_events(member)
         for slot in range(2):
             arrays = self._arrays[member][slot]
-            meta, has, limits = arrays[layout.META], _capacity(arrays), self._limits
+            meta, has, limits = arrays[layout.META], capacity_of(arrays), self._limits
             needs_blocks = meta[layout.FREED] == 0 and meta[layout.BLOCKS] >= has.blocks
             wanted = Capacity(
-                _doubled(has.nodes, meta[layout.NODES] + 2 > has.nodes, limits.nodes),
-                _doubled(has.blocks, needs_blocks, limits.blocks),
-                _doubled(has.sets, meta[layout.SETS_USED] >= has.sets, limits.sets),
+                doubled(has.nodes, meta[layout.NODES] + 2 > has.nodes, limits.nodes),
+                doubled(has.blocks, needs_blocks, limits.blocks),
+                doubled(has.sets, meta[layout.SETS_USED] >= has.sets, limits.sets),
             )
             if wanted != has:
                 self._arrays[member][slot] = self._reshaped(arrays, wanted, self._shape, self._offsets)
@@ -363,7 +374,7 @@ class CompiledForest:
     def _point_to(self, member: int, slot: int) -> None:
         """Tell the kernel where a tree's arrays are."""
         arrays = self._arrays[member][slot]
-        capacity = _capacity(arrays)
+        capacity = capacity_of(arrays)
         addresses = [array.ctypes.data for array in arrays]
         self._records[member, slot] = (*addresses, capacity.nodes, capacity.blocks, capacity.sets)
 
@@ -390,7 +401,9 @@ class CompiledForest:
         of_nodes = slice(at["nodes"], at["nodes"] + nodes)
         has_block = state["has_block"][of_leaves]
         blocks = int(has_block.sum())
-        capacity = Capacity(_power(nodes + 2, _FIRST.nodes), _power(blocks, _FIRST.blocks), _power(sets, 1))
+        capacity = Capacity(
+            power_for(nodes + 2, _FIRST.nodes), power_for(blocks, _FIRST.blocks), power_for(sets, 1)
+        )
         limits = self._limits
         arrays = self._new_arrays(
             Capacity(
@@ -429,91 +442,8 @@ class CompiledForest:
         return arrays
 
 
-def _tree_state(arrays: Arrays, shape: Shape) -> dict[str, NDArray[Any]]:
-    """Return what is in the arrays of a tree."""
-    meta = arrays[layout.META]
-    nodes, leaves = int(meta[layout.NODES]), int(meta[layout.LEAVES])
-    sets = int(meta[layout.SETS_USED])
-    table = arrays[layout.TABLE][:leaves]
-    has_block = table >= 0
-    blocks = table[has_block]
-    pool = arrays[layout.POOL][blocks]
-    fields = (layout.NODES, layout.LEAVES, layout.SETS_USED, layout.RNG, layout.RESTING, layout.CHECK)
-    return {
-        "trees": meta[list(fields)][None, :].copy(),
-        "feature": arrays[layout.FEATURE][:nodes],
-        "child": arrays[layout.CHILD][:nodes],
-        "border": np.where(arrays[layout.FEATURE][:nodes] < 0, np.float32(0), arrays[layout.BOUND][:nodes]),
-        "counts": arrays[layout.COUNTS][:nodes],
-        "place": arrays[layout.PLACE][:leaves],
-        "scores": arrays[layout.SCORES][:leaves],
-        "subspace": arrays[layout.SUBSPACE][:leaves],
-        "has_block": has_block,
-        "pool": np.concatenate([pool[:, : 5 * shape.subspace], pool[:, -1:]], axis=1),
-        "codes": arrays[layout.CODES][blocks],
-        "sets": arrays[layout.SETS][:sets],
-    }
-
-
-def _widen_leaves(arrays: Arrays, old: int, new: int, former: int, n_features: int) -> None:
-    """Let every leaf of a tree draw from the features that are new until it has its share."""
-    meta, subspace = arrays[layout.META], arrays[layout.SUBSPACE]
-    random = Splitmix(int(meta[layout.RNG]))
-    for leaf in range(int(meta[layout.LEAVES])):
-        subspace[leaf, old:new] = random.sample(former, n_features, new - old)
-    meta[layout.RNG] = random.state_signed
-
-
-def _capacity(arrays: Arrays) -> Capacity:
-    return Capacity(len(arrays[layout.FEATURE]), len(arrays[layout.POOL]), len(arrays[layout.SETS]))
-
-
-def _copy_pool(old: NDArray[Any], new: NDArray[Any], former: int, sub: int) -> None:
-    """Copy blocks to blocks of a wider subspace; what is new there is empty."""
-    n = len(old)
-    for statistic in range(layout.STATISTICS):
-        new[:n, statistic * sub : statistic * sub + former] = old[
-            :, statistic * former : (statistic + 1) * former
-        ]
-    new[:n, 3 * sub + former : 4 * sub] = np.inf
-    new[:n, 4 * sub + former : 5 * sub] = -np.inf
-    new[:n, -1] = old[:, -1]
-
-
-def _copy_codes(
-    old: NDArray[Any],
-    new: NDArray[Any],
-    offsets: NDArray[np.int64],
-    new_offsets: NDArray[np.int64],
-    column: int,
-) -> None:
-    """Copy the weights of a nominal feature's values."""
-    ends = sorted(int(offset) for offset in offsets if offset > offsets[column])
-    begin, end = int(offsets[column]), ends[0] if ends else old.shape[1]
-    at = int(new_offsets[column])
-    new[: len(old), at : at + end - begin] = old[:, begin:end]
-
-
-def _widened(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    new = np.zeros(shape, array.dtype)
-    new[tuple(slice(length) for length in array.shape)] = array
-    return new
-
-
-def _doubled(has: int, is_needed: bool, limit: int) -> int:
-    return min(has * 2, max(limit, has)) if is_needed else has
-
-
-def _power(wanted: int, least: int) -> int:
-    """Return `least` times a power of two that is enough."""
-    room = least
-    while room < wanted:
-        room *= 2
-    return room
-
-
 def _spans(members: int, n_jobs: int) -> list[tuple[int, int]]:
     """Return the members in as many nearly equal parts as there are threads."""
     jobs = max(1, min(n_jobs, members))
     ends = [members * job // jobs for job in range(jobs + 1)]
-    return list(zip(ends, ends[1:], strict=False))
+    return list(itertools.pairwise(ends))

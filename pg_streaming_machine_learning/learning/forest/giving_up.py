@@ -1,7 +1,7 @@
 """What a tree gives up when more features or classes leave less room for its nodes and blocks.
 
-A node is wider with every class, a block with every feature; `max_bytes` stays the same. So a tree may have more
-than it is allowed to have from now on.
+A node is wider with every class, a block with every feature; `max_bytes` stays the same. So a tree may have
+more than it is allowed to have from now on.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ forest: the one that votes and the one that may be learned in the background.
             CODES    float32 (blocks, codes)   weight of each value of the nominal features
             FREE     int32 (blocks,)           stack of blocks given back
     sets    SETS     int64 (sets, 2 x words)   bits of the nominal values that go left; of those met by then
-    META    int64 (8,)                         how many nodes, leaves, blocks, free blocks, sets there are; state
+    META    int64 (8,)                         how many nodes, leaves, blocks, free blocks, sets there are;
+    state
                                                of the random generator; leaves that rest; when to look at them
 """
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import cached_property
-from numbers import Integral
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,13 @@ from pg_streaming_machine_learning.learning.forest.arithmetic import log2
 from pg_streaming_machine_learning.learning.forest.layout import Capacity, Shape
 from pg_streaming_machine_learning.learning.subspace import subspace_size
 
-__all__ = ["LEAF_KINDS", "ForestPlan", "Votes"]
+__all__ = ["LEAF_KINDS", "ForestPlan", "Votes", "plan_of"]
 
 LEAF_KINDS = ("mc", "nb", "nba")
 """Majority class, naive Bayes, whichever of both was right more often: as the kernel counts them."""
 
 LN2 = 0.6931471805599453
+_MOST_WEIGHT = 1e12
 _MEMBER_BYTES = 16_384
 _MOST_TIMES = 64
 
@@ -54,11 +56,11 @@ class ForestPlan:
             ("drift_delta", 1e-300, 0.999),
         ):
             value = getattr(self, name)
-            if not isinstance(value, float | Integral) or not low <= value <= high:
+            if not isinstance(value, int | float | np.number) or not low <= value <= high:
                 raise ValueError(f"{name} is {value!r}, expected {low} to {high}")
         for name in ("n_models", "seed", "max_bytes"):
             value = getattr(self, name)
-            if not isinstance(value, Integral):
+            if not isinstance(value, int | np.integer):
                 raise ValueError(f"{name} is {value!r}, expected a whole number")
         if not self.max_bytes <= 2**62:
             raise ValueError(f"max_bytes is {self.max_bytes!r}, expected at most 2**62")
@@ -109,8 +111,8 @@ class ForestPlan:
         blocks = (rest - nodes * shape.node_bytes) // shape.block_bytes
         if nodes < 3 or blocks < shape.classes:
             raise ValueError(
-                f"max_bytes is {self.max_bytes}, too little for {self.n_models} trees of {n_features} features and "
-                f"{shape.classes} classes"
+                f"max_bytes is {self.max_bytes}, too little for {self.n_models} trees of {n_features} "
+                f"features and {shape.classes} classes"
             )
         return Capacity(min(nodes, 2**30), min(blocks, 2**30), min(max(sets, 1), 2**23))
 
@@ -135,3 +137,39 @@ class Votes:
     trusts: NDArray[np.float64]
     reasons: NDArray[np.float64] | None = None
     bases: NDArray[np.float64] | None = None
+
+
+def plan_of(forest: Any) -> ForestPlan:
+    """Return the plan that the parameters of a classifier lead to.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not as it has to be.
+    """
+    for name in ("nominal_features", "classes"):
+        value = getattr(forest, name)
+        if value is not None and (isinstance(value, str) or not isinstance(value, Collection)):
+            raise ValueError(f"{name} is {value!r}, expected several, or None")
+    weights = [] if forest.class_weights is None else list(forest.class_weights.values())
+    if not all(0 <= weight <= _MOST_WEIGHT for weight in weights):
+        raise ValueError(f"class_weights is {forest.class_weights!r}, expected numbers from 0 to 1e12")
+    if not isinstance(forest.n_jobs, int | np.integer) or not 1 <= forest.n_jobs <= 256:
+        raise ValueError(f"n_jobs is {forest.n_jobs!r}, expected a whole number from 1 to 256")
+    if forest.leaf_prediction not in LEAF_KINDS:
+        raise ValueError(f"leaf_prediction is {forest.leaf_prediction!r}, expected one of {LEAF_KINDS}")
+    return ForestPlan(
+        n_models=forest.n_models,
+        max_features=forest.max_features,
+        lambda_value=forest.lambda_value,
+        grace_period=forest.grace_period,
+        delta=forest.delta,
+        tau=forest.tau,
+        wait=forest.wait,
+        leaf_kind=LEAF_KINDS.index(forest.leaf_prediction),
+        has_background=forest.warning_delta > 0,
+        warning_delta=forest.warning_delta or 0.5,
+        drift_delta=forest.drift_delta,
+        seed=forest.seed,
+        max_bytes=forest.max_bytes,
+    )

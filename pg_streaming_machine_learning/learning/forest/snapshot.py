@@ -60,6 +60,7 @@ def write_forest(
     weights = parameters["class_weights"]
     plain["class_weights"] = None if weights is None else [[_plain(k), float(v)] for k, v in weights.items()]
     plain["classes"] = None if parameters["classes"] is None else list(parameters["classes"])
+    table: list[list[Any]] = []
     head = {
         "parameters": plain,
         "classes": [_plain(label) for label in labels],
@@ -67,13 +68,13 @@ def write_forest(
         "nominal": [
             [column, [_plain(value) for value in values]] for column, values in columns["codes"].items()
         ],
-        "arrays": [],
+        "arrays": table,
     }
     arrays = {"centers": np.array(columns["centers"], dtype=np.float64), **state}
     body = []
     for name, array in arrays.items():
         kind = array.dtype.kind + str(array.dtype.itemsize)
-        head["arrays"].append([name, kind, list(array.shape)])
+        table.append([name, kind, list(array.shape)])
         body.append(np.ascontiguousarray(array, dtype=_TYPES[kind]).tobytes())
     try:
         header = json.dumps(head, allow_nan=False, separators=(",", ":"), default=_plain).encode()
@@ -183,6 +184,8 @@ def _check_columns(
         len(each) > MOST_CODES for each in codes.values()
     ):
         raise SnapshotError("nominal features of the forest do not fit its features")
+    if any(centers[column] != 0.0 for column in codes):  # what is counted from there are places in arrays
+        raise SnapshotError("nominal features of the forest have a center")
 
 
 def _plain(value: Any) -> Any:
@@ -192,5 +195,6 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise SnapshotError(
-        f"forest has the label or name {value!r}, expected text, a number, a bool or None: it cannot be stored"
+        f"forest has the label or name {value!r}, expected text, a number, a bool or None: "
+        "it cannot be stored"
     )

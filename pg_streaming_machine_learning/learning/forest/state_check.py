@@ -172,9 +172,8 @@ def _check_tree(
     by_name = np.isin(feature >> 1, list(nominal)) & inner
     border = tree["border"]
     _require(np.isfinite(border).all(), "splits")
-    numbers_of_sets = border[by_name].astype(np.int64)
-    _require((numbers_of_sets == border[by_name]).all(), "sets")
-    _require(((numbers_of_sets >= 0) & (numbers_of_sets < sets)).all(), "sets")
+    of_sets = border[by_name]
+    _require(((of_sets >= 0) & (of_sets < sets) & (np.floor(of_sets) == of_sets)).all(), "sets")
 
 
 def _check_blocks(state: State, shape: Shape) -> None:

@@ -94,7 +94,7 @@ def blocks(n: int, seed: int, drift_at: int | None = None) -> tuple[NDArray[np.f
 
 @st.composite
 def awkward(draw: st.DrawFn, nominal: bool = True) -> Stream:
-    """Streams with missing values, rows of no known label, weights, and new features, labels and values late."""
+    """Streams with missing values, rows without label, weights; new features, labels and values late."""
     seed = draw(st.integers(0, 2**32))
     n, columns = draw(st.integers(1, 250)), draw(st.integers(1, 7))
     classes = draw(st.integers(1, 6))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -30,13 +31,13 @@ def forest(**parameters: Any) -> AdaptiveRandomForestClassifier:
 def test_a_batch_is_the_same_as_one_by_one(
     stream: Stream, cuts: list[int], max_features: Any, class_weights: Any
 ) -> None:
-    """However a stream is cut into batches: probabilities, classes, events and the whole state are the same."""
+    """However a stream is cut: probabilities, classes, events and the whole state are the same."""
     parameters = {"max_features": max_features, "class_weights": class_weights}
     single, many = forest(**parameters), forest(**parameters)
     expected = one_by_one(single, stream)
     places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     found: list[dict[Any, float]] = []
-    for begin, end in zip(places, places[1:], strict=False):
+    for begin, end in itertools.pairwise(places):
         for row in stream.process(many, begin, end).tolist():
             named = dict(zip(many.classes_, row, strict=True))
             found.append({label: p for label, p in named.items() if label in expected[len(found)]})

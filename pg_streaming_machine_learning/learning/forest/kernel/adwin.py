@@ -32,7 +32,7 @@ LEAST_PART = 5.0
 WIDTH, TOTAL, LAST, TICKS, COUNT = range(5)
 BUCKETS = COUNT + ROWS
 ADWIN_SIZE = BUCKETS + ROWS * (MOST + 1)
-"""int64 numbers: width, sum, last row in use, values so far, buckets of each row, the buckets, oldest first."""
+"""int64 numbers: width, sum, last row in use, values so far, buckets of each row; buckets, oldest first."""
 
 LN2 = 0.6931471805599453
 

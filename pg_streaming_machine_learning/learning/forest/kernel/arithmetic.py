@@ -43,7 +43,8 @@ def log2(x: float) -> float:
     series = series * q + 1.0 / 5.0
     series = series * q + 1.0 / 3.0
     series = series * q + 1.0
-    return exponent + (2.0 * _LOG2_E) * s * series
+    result: float = exponent + (2.0 * _LOG2_E) * s * series
+    return result
 
 
 @njit(forceinline=True, error_model="numpy")
