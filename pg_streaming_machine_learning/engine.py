@@ -199,9 +199,8 @@ class Engine:
             if not isinstance(record, ProgressMark):
                 self.take(record)  # as `steps` does, whose pauses take a tenth of the time
                 continue
-            for effect in self._advance(record):
-                if isinstance(effect, Concluded) and effect.prediction is not None:
-                    predictions.append(effect.prediction)
+            concluded = [effect for effect in self._advance(record) if isinstance(effect, Concluded)]
+            predictions += [each.prediction for each in concluded if each.prediction is not None]
         return predictions
 
     def steps(self, records: Iterable[LogRecord]) -> Iterator[Effect | None]:

@@ -39,7 +39,8 @@ AtOnce = Callable[[InputRecord], Update | RefusedRecord | None]
 def routing_at_once(source: Source) -> AtOnce:
     """Return what routes the records of which nothing has to be waited for.
 
-    That is most of them where a source can (`PromptSource`), none elsewhere; waiting costs more than decoding.
+    That is most of them where a source can (`PromptSource`), none elsewhere; waiting costs more than
+    decoding.
     """
     if not isinstance(source, PromptSource):
         return lambda record: None
