@@ -15,6 +15,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     SIMPLE_SETTINGS=settings
 USER worker
 WORKDIR /srv/worker
+# The forest is compiled once, here: for this processor's family, so another one compiles it again at its first start.
+RUN python -c "from pg_streaming_machine_learning.learning.forest import AdaptiveRandomForestClassifier as F; F()"
 STOPSIGNAL SIGTERM
 # The event loop that does the work answers /live and /ready: one that stands still does not answer.
 ENV WEB_ENABLED=true WEB_PORT=6066 WEB_BIND=0.0.0.0

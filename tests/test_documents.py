@@ -25,7 +25,18 @@ DOCUMENTS = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"
 COMMAND = "pg-streaming-machine-learning"
 SETTINGS = {name for name in vars(settings) if name.isupper()}
 # Environment names that are not settings of the worker.
-OTHER_NAMES = {"ARGS", "BROKER_URL", "DEMO", "PG_DATA_DIR", "PG_TEST_CACHE", "PYTHON", "SIMPLE_SETTINGS"}
+OTHER_NAMES = {
+    "ARGS",
+    "BROKER_URL",
+    "DEMO",
+    "FOREST_CACHE_DIR",
+    "PG_DATA_DIR",
+    "PG_FOREST_MUTATIONS",
+    "PG_TEST_CACHE",
+    "PYTHON",
+    "SIMPLE_SETTINGS",
+    "XDG_CACHE_HOME",
+}
 # Symbols of the contract that documents mention.
 SYMBOLS = {"BYTES_PER_SECOND", "DISK_READ", "DISK_WRITE", "NETWORK_IN", "NETWORK_OUT", "RESPONSE_TIME"}
 

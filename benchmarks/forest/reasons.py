@@ -18,8 +18,8 @@ def measure(plan: Plan) -> list[Table]:
     table = Table(
         "Reasons",
         ("stream", "without, ms", "with, ms", "ratio"),
-        f"`predict_proba_many` of {ours.BATCH:,} rows after {plan.snapshot_rows:,} samples, medians of "
-        f"{CALLS} calls in turns, then of {plan.runs} processes.",
+        f"`explain_many` by `predict_proba_many`, {ours.BATCH:,} rows, {plan.snapshot_rows:,} samples on; "
+        f"medians of {CALLS} calls in turns, then of {plan.runs} processes.",
     )
     ratios = []
     for stream in plan.streams:

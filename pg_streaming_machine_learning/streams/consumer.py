@@ -78,14 +78,19 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,
         max_records: int | None = None,
     ) -> Any:
-        """Make one batch of what a fetch brought from each partition that is not held back."""
+        """Make batches of what a fetch brought from each partition that is not held back.
+
+        All of it is taken, whatever `max_records` says: aiokafka asks the broker for no more of a partition
+        while some of it is left, and as long as the broker has no answer for the others it does not ask
+        again. What is taken waits in its lane, in batches of `max_records`.
+        """
         is_held_back = self.app.is_held_back  # type: ignore[attr-defined]
         wanted = {place for place in tuple(active_partitions) if not is_held_back(place)}
         if not wanted:
             await asyncio.sleep(HELD_BACK_S)
             return {}
         try:
-            fetched = await super()._fetch_records(consumer, wanted, timeout, max_records)
+            fetched = await super()._fetch_records(consumer, wanted, timeout, None)
         except NoOffsetForPartitionError:
             return {}  # aiokafka looked before the seek; positions are ours to set
         except OffsetOutOfRangeError as error:
@@ -94,15 +99,23 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             return {}
         assignment = consumer._subscription.subscription.assignment
         return {
-            place: [self._batch(place, records, assignment.state_value(place).position)]
+            place: self._batches(place, records, assignment.state_value(place).position, max_records)
             for place, records in fetched.items()
         }
 
-    def _batch(self, place: TopicPlace, records: list[Any], end: int) -> Batch:
-        """Return the batch that ends where reading has come to; nothing was awaited since the fetch."""
+    def _batches(
+        self, place: TopicPlace, records: list[Any], end: int, max_records: int | None
+    ) -> list[Batch]:
+        """Return the batches up to where reading has come to; nothing was awaited since the fetch."""
         base = self._read_to.get(place, records[0].offset)
         self._read_to[place] = end
-        return Batch((place[0], place[1]), base, end, records, self._seek_number)
+        most = max_records or len(records)
+        parts = [records[begin : begin + most] for begin in range(0, len(records), most)]
+        bases = [base, *(part[0].offset for part in parts[1:])]
+        return [
+            Batch((place[0], place[1]), begin, stop, part, self._seek_number)
+            for part, begin, stop in zip(parts, bases, [*bases[1:], end], strict=True)
+        ]
 
     async def seek_to(self, offsets: Mapping[TopicPlace, int], seek: int) -> None:
         """Read on at these offsets; offset 0 too, which aiokafka's own version leaves out."""

@@ -30,6 +30,7 @@ SPARE_BYTES = 512 * 2**20
 
 MODELS = [
     ModelSpec(parameters={"n_models": 2, "grace_period": 10}),
+    ModelSpec("river.forest.ARFClassifier", {"n_models": 2, "grace_period": 10}),
     ModelSpec("river.naive_bayes.GaussianNB"),
     ModelSpec("river.linear_model.PAClassifier"),
     ModelSpec("river.linear_model.LogisticRegression"),

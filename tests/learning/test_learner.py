@@ -28,6 +28,7 @@ from tests.state_digest import object_digest
 
 CPU = Metric("CPU", "UTILIZATION", "PERCENT")
 SMALL = ModelSpec(parameters={"n_models": 3, "grace_period": 10})
+SMALL_RIVER = ModelSpec("river.forest.ARFClassifier", {"n_models": 3, "grace_period": 10})
 
 
 def learner(spec: ModelSpec = SMALL, *, warm_up_samples: int = 4, decision_threshold: float = 0.5) -> Learner:
@@ -61,7 +62,7 @@ def test_a_prediction_is_made_with_what_was_known_before() -> None:
         probability=0.0,
         decision_threshold=0.5,
         label=1,
-        model_name="river.forest.ARFClassifier",
+        model_name="pg_streaming_machine_learning.learning.forest.AdaptiveRandomForestClassifier",
         model_version=model_version(),
         samples_learned=0,
         warming_up=True,
@@ -80,6 +81,7 @@ def test_predicting_twice_says_the_same() -> None:
 SPECS = st.sampled_from(
     [
         SMALL,
+        SMALL_RIVER,
         ModelSpec("river.forest.AMFClassifier", {"n_estimators": 2}),
         ModelSpec("river.ensemble.SRPClassifier", {"n_models": 2}),
         ModelSpec("river.facto.FMClassifier"),
@@ -147,7 +149,10 @@ def test_it_learns() -> None:
 
 
 @hypothesis_settings(max_examples=10)
-@given(st.integers(0, 80), st.sampled_from([SMALL, ModelSpec("river.linear_model.LogisticRegression")]))
+@given(
+    st.integers(0, 80),
+    st.sampled_from([SMALL, SMALL_RIVER, ModelSpec("river.linear_model.LogisticRegression")]),
+)
 def test_stop_restore_and_go_on_equals_never_stopping(stop: int, spec: ModelSpec) -> None:
     model = learner(spec)
     for each in samples(stop):
@@ -162,7 +167,7 @@ def test_stop_restore_and_go_on_equals_never_stopping(stop: int, spec: ModelSpec
 def test_a_snapshot_of_another_model_is_refused() -> None:
     other = learner(ModelSpec("river.linear_model.LogisticRegression"))
     with pytest.raises(
-        SnapshotError, match=r"model is 'river.linear_model.LogisticRegression', expected 'river"
+        SnapshotError, match=r"model is 'river.linear_model.LogisticRegression', expected 'pg_streaming"
     ):
         learner().restore(other.snapshot())
 
@@ -176,11 +181,12 @@ def test_a_snapshot_that_holds_another_class_than_it_says_is_refused() -> None:
 
 
 def test_a_snapshot_of_another_release_of_river_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its classes may have become others meanwhile."""
-    snapshot = learner().snapshot()
+    """Its classes may have become others meanwhile. The bytes of our forest stay what they are."""
+    rivers, ours = learner(SMALL_RIVER).snapshot(), learner().snapshot()
     monkeypatch.setattr("pg_streaming_machine_learning.learning.learner.river_version", "0.1")
     with pytest.raises(SnapshotError, match=rf"model is of river {river_version}, this is river 0\.1"):
-        learner().restore(snapshot)
+        learner(SMALL_RIVER).restore(rivers)
+    learner().restore(ours)
 
 
 def test_a_snapshot_of_another_generation_is_none_of_its_concern() -> None:
@@ -281,11 +287,13 @@ NUMBERS = st.floats(-1e100, 1e100) | st.sampled_from([1e100, -1e100, 1e-300, 0.0
 @given(st.lists(st.tuples(st.dictionaries(st.sampled_from("abc"), NUMBERS), st.integers(0, 1)), max_size=60))
 def test_no_numbers_a_sample_may_hold_break_a_model(seen: list[tuple[dict[str, float], int]]) -> None:
     """A record that ended the worker would end it again at every restart."""
+    eager = {"n_models": 2, "grace_period": 5, "delta": 0.9}
     models = [
-        create_model(ModelSpec(parameters={"n_models": 2, "grace_period": 5, "delta": 0.9}), seed=1),
+        create_model(ModelSpec(parameters=eager), seed=1),
+        create_model(ModelSpec("river.forest.ARFClassifier", eager), seed=1),
         create_model(ModelSpec("river.linear_model.LogisticRegression"), seed=1),
     ]
-    assert isinstance(models[0], AdaptiveRandomForest)
+    assert isinstance(models[1], AdaptiveRandomForest)
     for features, label in seen:
         for model in models:
             x: dict[Any, Any] = dict(features)

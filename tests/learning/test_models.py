@@ -14,6 +14,7 @@ from pg_streaming_machine_learning import __version__
 from pg_streaming_machine_learning.errors import ModelError
 from pg_streaming_machine_learning.learning.forest import AdaptiveRandomForestClassifier
 from pg_streaming_machine_learning.learning.models import (
+    DEFAULT_MODEL,
     FOREST_DEFAULTS,
     ModelSpec,
     create_model,
@@ -66,14 +67,18 @@ def test_a_seed_is_passed_to_what_takes_one() -> None:
 
 def test_the_model_comes_untrained() -> None:
     """It was tried out on a copy."""
-    model = create_model(ModelSpec(), seed=1)
-    assert isinstance(model, AdaptiveRandomForest)
-    assert len(model) == 0
+    ours = create_model(ModelSpec(), seed=1)
+    assert isinstance(ours, AdaptiveRandomForestClassifier)
+    assert ours.to_bytes() == AdaptiveRandomForestClassifier(classes=[0, 1], seed=1).to_bytes()
+    rivers = create_model(ModelSpec("river.forest.ARFClassifier"), seed=1)
+    assert isinstance(rivers, AdaptiveRandomForest)
+    assert len(rivers) == 0
 
 
-def test_the_same_seed_makes_the_same_model() -> None:
+@pytest.mark.parametrize("path", [DEFAULT_MODEL, "river.forest.ARFClassifier"])
+def test_the_same_seed_makes_the_same_model(path: str) -> None:
     def said(seed: int) -> list[Any]:
-        model = create_model(ModelSpec(parameters={"n_models": 3, "grace_period": 10}), seed)
+        model = create_model(ModelSpec(path, {"n_models": 3, "grace_period": 10}), seed)
         answers = []
         for n in range(80):
             x: dict[Any, Any] = {"cpu": float(n % 7), "memory": float(n % 5)}
@@ -146,6 +151,22 @@ def test_a_path_that_names_no_classifier_is_one_clear_line(path: str, message: s
     ],
 )
 def test_wrong_parameters_are_one_clear_line(parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=re.escape(message)):
+        create_model(ModelSpec("river.forest.ARFClassifier", parameters), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (
+            {"n_model": 5},
+            f"MODEL_PARAMETERS has 'n_model', unknown to {DEFAULT_MODEL}; did you mean 'n_models'",
+        ),
+        ({"colour": 5}, f"MODEL_PARAMETERS has 'colour', unknown to {DEFAULT_MODEL}, which takes n_models"),
+        ({"n_models": "many"}, "n_models is 'many', expected 1 to 10000"),
+    ],
+)
+def test_so_are_those_of_our_forest(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(ModelError, match=re.escape(message)):
         create_model(ModelSpec(parameters=parameters), seed=1)
 

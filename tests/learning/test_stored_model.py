@@ -28,7 +28,8 @@ from pg_streaming_machine_learning.learning.stored_classes import NAMES
 from pg_streaming_machine_learning.learning.stored_model import dump_model, load_model
 from tests.learning.stored_names import samples, train
 
-FOREST = ModelSpec(parameters={"n_models": 3, "grace_period": 10})
+FOREST = ModelSpec("river.forest.ARFClassifier", {"n_models": 3, "grace_period": 10})
+OURS = ModelSpec(parameters={"n_models": 3, "grace_period": 10})
 
 
 class Calls:
@@ -54,7 +55,10 @@ def stored(value: Any) -> bytes:
 
 
 @hypothesis_settings(max_examples=10, deadline=None)
-@given(st.integers(0, 300), st.sampled_from([FOREST, ModelSpec("river.linear_model.LogisticRegression")]))
+@given(
+    st.integers(0, 300),
+    st.sampled_from([OURS, FOREST, ModelSpec("river.linear_model.LogisticRegression")]),
+)
 def test_store_load_and_go_on_equals_never_stopping(count: int, spec: ModelSpec) -> None:
     model: Any = create_model(spec, seed=1)
     train(model, samples(count))
@@ -65,8 +69,9 @@ def test_store_load_and_go_on_equals_never_stopping(count: int, spec: ModelSpec)
         restored.learn_one(dict(x), label)
 
 
-def test_the_same_model_gives_the_same_bytes() -> None:
-    model = create_model(FOREST, seed=1)
+@pytest.mark.parametrize("spec", [OURS, FOREST], ids=["ours", "river"])
+def test_the_same_model_gives_the_same_bytes(spec: ModelSpec) -> None:
+    model = create_model(spec, seed=1)
     train(model, samples(300))
     assert dump_model(load_model(dump_model(model))) == dump_model(model)
 

@@ -107,10 +107,16 @@ def test_plain_and_compiled_random_numbers_are_the_same(
 
 
 @pytest.mark.parametrize(
-    ("delta", "rates"), [(0.05, (0.1, 0.3, 0.2)), (0.9, (0.5,)), (1e-10, (0.0, 1.0, 0.0))]
+    ("delta", "rates", "length"),
+    [
+        (0.05, (0.1, 0.3, 0.2), 10_000),
+        (0.9, (0.5,), 10_000),
+        (1e-10, (0.0, 1.0, 0.0), 10_000),
+        (0.9, (0.0, 1.0) * 100, 17),
+    ],
 )
 def test_plain_and_compiled_detectors_are_the_same(
-    compiled: Callable[[str], Any], delta: float, rates: tuple[float, ...]
+    compiled: Callable[[str], Any], delta: float, rates: tuple[float, ...], length: int
 ) -> None:
     """Every cut, and the whole window, on streams whose mean changes."""
     random = np.random.default_rng(2)
@@ -119,7 +125,7 @@ def test_plain_and_compiled_detectors_are_the_same(
     estimates = np.zeros(2)
     cuts = 0
     for rate in rates:
-        for value in (random.random(10_000) < rate).astype(int).tolist():
+        for value in (random.random(length) < rate).astype(int).tolist():
             cut = adwin.add(value, delta)
             assert (cut is not None) == module.adwin_add(twin, value, delta, estimates)
             if cut is not None:

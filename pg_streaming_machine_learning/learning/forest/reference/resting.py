@@ -19,7 +19,7 @@ from pg_streaming_machine_learning.learning.forest.reference.world import World
 if TYPE_CHECKING:
     from pg_streaming_machine_learning.learning.forest.reference.tree import Tree
 
-__all__ = ["has_room", "look_after"]
+__all__ = ["give_up", "has_room", "is_too_large", "look_after"]
 
 CHECK_EVERY = 1000
 """Samples after which a leaf that rests may come back."""
@@ -60,6 +60,19 @@ def look_after(tree: Tree, world: World) -> None:
     found.watches = True
     found.next_attempt = add_up(tree.nodes[found.node].counts) + world.plan.grace_period
     found.majority_right = found.bayes_right = 0.0
+
+
+def is_too_large(tree: Tree, world: World) -> bool:
+    """Whether a tree has more nodes or sets of names than it may have from now on."""
+    return len(tree.nodes) > world.limits.nodes or len(tree.codes) > world.limits.sets
+
+
+def give_up(tree: Tree, world: World) -> None:
+    """Let the least promising leaves rest until there are no more blocks than there may be from now on."""
+    while sum(len(leaf.statistics) for leaf in tree.leaves) > world.limits.blocks:
+        least = _least_promising(tree)
+        assert least is not None
+        _rest(least)
 
 
 def _is_full(tree: Tree, world: World) -> bool:

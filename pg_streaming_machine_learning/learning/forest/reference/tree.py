@@ -77,7 +77,15 @@ class Tree:
         return self.random.sample(0, world.n_features, world.subspace)
 
     def grow(self, before: World, world: World) -> None:
-        """Meet new classes and features: each leaf draws from the new features until it watches its share."""
+        """Meet new classes and features: each leaf draws from the new features until it watches its share.
+
+        They make nodes and blocks larger, so that there may be room for fewer of them: leaves rest then,
+        and a tree with too many nodes begins anew, as none can be taken out.
+        """
+        if resting.is_too_large(self, world):
+            self.__init__(world, self.random.next())  # type: ignore[misc]
+            return
+        resting.give_up(self, world)
         for node in self.nodes:
             node.counts += [0.0] * (world.n_classes - before.n_classes)
         if world.n_features > before.n_features:
