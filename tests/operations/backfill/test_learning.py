@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 from pg_streaming_machine_learning.learning.evaluation import Evaluation
@@ -11,7 +12,7 @@ from pg_streaming_machine_learning.records.prediction import Prediction
 from pg_streaming_machine_learning.records.update import ProgressMark
 from pg_streaming_machine_learning.records.window import Window
 from pg_streaming_machine_learning.windows.open_windows import Late
-from tests.logs import config
+from tests.logs import config, fleet, merged
 from tests.operations.state_store import log_records, trained
 
 BLANK = Prediction("web", Window(0, 10), 0, 0, 0.0, 0.5, None, "m", "1", 0, False, ())
@@ -61,9 +62,9 @@ def test_the_scores_of_several_models_are_those_of_all_their_predictions() -> No
     """Hosts are in one partition each, so that what was before is known there."""
     predictions: list[Prediction] = []
     learning = Learning(config(), 2, predictions.extend)
-    updates = [each for each in log_records() if not isinstance(each, ProgressMark)]
-    marks = [each for each in log_records() if isinstance(each, ProgressMark)]
-    learning.take(updates, marks)
+    log = merged(fleet(["a", "b", "c", "d", "e"], 30, seed=5).partitions, random.Random(1))
+    marks = [each for each in log if isinstance(each, ProgressMark)]
+    learning.take([each for each in log if not isinstance(each, ProgressMark)], marks)
     together = Evaluation()
     for each in predictions:
         if each.label is not None:
