@@ -227,9 +227,12 @@ def test_larger_snapshots_than_allowed_are_not_used(
 
 
 def test_another_model_than_before_is_not_gone_on_with(log: list[bytes]) -> None:
-    """The settings were changed: its predictions would not belong to those before. It says what to do."""
+    """The settings were changed: its predictions would not belong to those before. It says what to do.
+
+    Seen where the two have predicted something else, which two seeds have not at the first windows.
+    """
     cluster = cluster_of(log)
-    worked(cluster, to=70)
+    worked(cluster, to=100)
     worker = MemoryWorker(cluster, OFTEN, replace(config(), seed=77))
     worker.take_over(LOG)
     with pytest.raises(FingerprintError, match=r"^log\[0\]: .*reset --generation"):

@@ -75,9 +75,6 @@ def test_another_process_goes_on_with_the_same_bits(tmp_path: Path) -> None:
     assert json.loads(done.stdout) == said(learner)
 
 
-@pytest.mark.skipif(
-    not FOREST.exists(), reason="the kernel is not frozen: tests/learning/forest/golden.py writes it"
-)
 def test_a_forest_of_the_first_version_says_what_it_said() -> None:
     """For ever: the file is never written anew."""
     forest = AdaptiveRandomForestClassifier.from_bytes(FOREST.read_bytes())

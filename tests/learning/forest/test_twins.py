@@ -186,7 +186,7 @@ def test_numbers_on_a_bound_go_left_alike() -> None:
     """Of 0 to 17, every bound is one of the numbers."""
     random = np.random.default_rng(14)
     rows = random.integers(0, 18, (2000, 3)).astype(np.float32)
-    labels = (rows[:, 0] > 7).astype(np.int64) + (rows[:, 1] > 11)
+    labels = (rows[:, 0] > 3).astype(np.int64) + (rows[:, 1] > 5)
     twins = Twins(replace(PLAN, max_features=None, tau=0.5, grace_period=500.0))
     twins.grow(3, 3, {})
     for batch in batches(2000, repeat(200)):

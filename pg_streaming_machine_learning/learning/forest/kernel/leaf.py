@@ -171,6 +171,7 @@ def refresh(tree, plan, leaf, b):
         varies = n > 1.0 and squares > 0.0
         safe = squares if varies else 1.0
         precision = (n - 1.0) / safe
+        precision = precision if precision < CERTAIN else CERTAIN
         known = CERTAIN if n > 0.0 else 0.0
         pool[b, 5 * sub + j] = HALF_LOG2_E * precision if varies else known
         safe = precision if varies else 1.0

@@ -46,7 +46,7 @@ class Adwin:
     ...     if cut is not None:
     ...         print(i, *cut)
     ...         break
-    511 0.0234375 0.0546875
+    511 0.0234375 0.046875
     """
 
     def __init__(self) -> None:

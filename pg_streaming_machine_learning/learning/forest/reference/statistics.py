@@ -72,13 +72,13 @@ class Numeric:
     def sharpness(self) -> float:
         """Bits that a unit of squared distance speaks against the class, 32 bits."""
         if self._varies:
-            return to_single(HALF_LOG2_E * self.precision)
+            return to_single(HALF_LOG2_E * min(self.precision, CERTAIN))
         return to_single(CERTAIN) if self.weight > 0.0 else 0.0
 
     @property
     def flatness(self) -> float:
         """Bits that the distribution's width speaks against the class, 32 bits; 0 if nothing varies."""
-        return to_single(HALF_LOG2_2PI - 0.5 * log2(self.precision)) if self._varies else 0.0
+        return to_single(HALF_LOG2_2PI - 0.5 * log2(min(self.precision, CERTAIN))) if self._varies else 0.0
 
     def bits_against(self, x: float) -> float:
         """Return minus the logarithm of the density at a number, cut off; 0 for a missing one."""
