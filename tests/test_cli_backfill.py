@@ -20,6 +20,7 @@ from pg_streaming_machine_learning.cli.backfill_view import create_backfill_view
 from pg_streaming_machine_learning.demo.broker import EmbeddedBroker
 from pg_streaming_machine_learning.demo.registry import DemoRegistry
 from pg_streaming_machine_learning.demo.saved import load_values
+from pg_streaming_machine_learning.learning.models import DEFAULT_MODEL
 from pg_streaming_machine_learning.operations.backfill import inputs
 from pg_streaming_machine_learning.operations.backfill.account import Account
 from pg_streaming_machine_learning.operations.snapshot_file import read_snapshot_file
@@ -92,7 +93,7 @@ def test_predictions_are_saved_with_the_bytes_of_the_topic(
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert len(lines) == len(load_values(file)) > 80
     assert f"{len(lines):,} predictions of 4 hosts" in done.stdout
-    assert {line["model_name"] for line in lines} == {"river.forest.ARFClassifier"}
+    assert {line["model_name"] for line in lines} == {DEFAULT_MODEL}
     assert again.exit_code == 70
     assert "is there already: take another name, or --force" in again.output
 

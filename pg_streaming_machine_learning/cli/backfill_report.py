@@ -24,7 +24,7 @@ def print_backfill(console: Console, learning: Learning, seconds: float) -> None
         How long it took.
     """
     account = learning.account
-    scores = account.evaluation.since_start()
+    scores = learning.scores
     console.print(score_table(scores))
     for sentence in (
         *judgment(scores, account.begun, account.begun_seen),

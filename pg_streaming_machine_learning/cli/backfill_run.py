@@ -33,6 +33,7 @@ from pg_streaming_machine_learning.operations.topic_reader import TopicReader
 from pg_streaming_machine_learning.records.prediction import Prediction
 from pg_streaming_machine_learning.state.signing import Signer, key_file, load_key
 from pg_streaming_machine_learning.state.taken import SnapshotTaker
+from pg_streaming_machine_learning.streams.collecting import collecting_seldom
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 from pg_streaming_machine_learning.wire.codec import AvroEncoder, schema_of
 from pg_streaming_machine_learning.wire.prediction import BottleneckPrediction
@@ -101,7 +102,7 @@ def run_backfill(options: BackfillOptions, out: Console, err: Console) -> None:
         view = create_backfill_view(err, found.offsets, plain=options.plain)
         is_sound = False
         try:
-            with view:
+            with view, collecting_seldom():
                 run.go(options.source, lambda done: view.show(done, learning.account))
             is_sound = True
         except (KeyboardInterrupt, SystemExit):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import add
 
 from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.records.snapshot import read_state, write_state
 
-__all__ = ["ALWAYS_NO", "CONTESTANTS", "MODEL", "SAME_AS_BEFORE", "Evaluation", "Score"]
+__all__ = ["ALWAYS_NO", "CONTESTANTS", "MODEL", "SAME_AS_BEFORE", "Evaluation", "Score", "scores_together"]
 
 MODEL = "model"
 SAME_AS_BEFORE = "same as before"
@@ -58,6 +60,12 @@ class _Tally:
         self.cells[label][predicted] += count
         self.ranks[label][place] += count
 
+    def add_all(self, other: _Tally) -> None:
+        """Count what another has counted."""
+        for ours, theirs in ((self.cells, other.cells), (self.ranks, other.ranks)):
+            for row, more in zip(ours, theirs, strict=True):
+                row[:] = map(add, row, more)
+
     def score(self) -> Score:
         """Return the figures; river's metrics take no counts, and in some releases weigh them wrongly."""
         (right_0, wrong_0), (wrong_1, right_1) = self.cells
@@ -88,6 +96,24 @@ class _Tally:
 def _share(part: int, whole: int) -> float:
     """Return a quotient, 0.0 of nothing."""
     return part / whole if whole else 0.0
+
+
+def scores_together(evaluations: Iterable[Evaluation]) -> dict[str, Score]:
+    """Return the scores over all samples of several evaluations, each of other hosts, by contestant.
+
+    Examples
+    --------
+    >>> one, other = Evaluation(), Evaluation()
+    >>> one.score("web", 1, 1, 0.9)
+    >>> other.score("db", 0, 1, 0.6)
+    >>> scores_together([one, other])["model"].accuracy
+    0.5
+    """
+    together = {name: _Tally() for name in CONTESTANTS}
+    for evaluation in evaluations:
+        for name, tally in together.items():
+            tally.add_all(evaluation._since_start[name])
+    return {name: tally.score() for name, tally in together.items()}
 
 
 class Evaluation:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 __all__ = ["InputRecord"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class InputRecord:
     """A record as the broker handed it over; nothing in it has been looked at.
+
+    Nobody changes it. It is not frozen, since that would take three times as long to make, for each record.
 
     Parameters
     ----------

@@ -41,9 +41,12 @@ class Limits:
         RefusedRecord
             `Reason.NULL_KEY`, `Reason.NULL_VALUE` or `Reason.TOO_LARGE`.
         """
-        if record.key is None:
+        key, value = record.key, record.value
+        if key is None:
             raise RefusedRecord(Reason.NULL_KEY, "the record has no key, expected a windowed FeatureKey")
-        return record.key, self.value(record)
+        if value is None or len(key) + len(value) > self.max_record_bytes:
+            value = self.value(record)  # says why not
+        return key, value
 
     def value(self, record: InputRecord) -> bytes:
         """Return the value of a record whose key does not matter.

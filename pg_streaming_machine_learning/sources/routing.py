@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pg_streaming_machine_learning.errors import RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import Update
-from pg_streaming_machine_learning.sources.source import RefusedPart, Source
+from pg_streaming_machine_learning.sources.source import PromptSource, RefusedPart, Source
 from pg_streaming_machine_learning.windows.event_time import event_ms
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 
-__all__ = ["Routed", "route", "route_at_once"]
+__all__ = ["AtOnce", "Routed", "route", "routing_at_once"]
 
 
 @dataclass(slots=True)
@@ -32,16 +32,27 @@ class Routed:
     event_ms: int | None = None
 
 
-def route_at_once(source: Source, record: InputRecord, windows: HoppingWindows) -> Routed | None:
-    """Return what a record leads to if nothing has to be waited for, else None: `route` is to be asked."""
-    at_once = getattr(source, "at_once", None)
-    if at_once is None:
-        return None
-    try:
-        update: Update | None = at_once(record)
-    except RefusedRecord as refused:
-        return Routed([refused])
-    return None if update is None else Routed([update], event_ms(update, windows))
+AtOnce = Callable[[InputRecord], Update | RefusedRecord | None]
+"""Record → the one update it leads to, or why it is refused; None if `route` is to be asked."""
+
+
+def routing_at_once(source: Source) -> AtOnce:
+    """Return what routes the records of which nothing has to be waited for.
+
+    That is most of them where a source can (`PromptSource`), none elsewhere; waiting costs more than
+    decoding.
+    """
+    if not isinstance(source, PromptSource):
+        return lambda record: None
+    at_once = source.at_once
+
+    def routed(record: InputRecord) -> Update | RefusedRecord | None:
+        try:
+            return at_once(record)
+        except RefusedRecord as refused:
+            return refused
+
+    return routed
 
 
 async def route(

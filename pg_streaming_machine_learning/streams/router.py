@@ -12,7 +12,7 @@ from typing import Any
 from pg_streaming_machine_learning.errors import RefusedRecord, RegistryUnavailable
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import InputPartition, ProgressMark, Update
-from pg_streaming_machine_learning.sources.routing import route, route_at_once
+from pg_streaming_machine_learning.sources.routing import route, routing_at_once
 from pg_streaming_machine_learning.sources.source import RefusedPart, Source
 from pg_streaming_machine_learning.state.progress import RouterProgress, router_key
 from pg_streaming_machine_learning.streams.batch import Batch, FetchedRecord, TopicPlace
@@ -23,6 +23,7 @@ from pg_streaming_machine_learning.streams.host_place import host_place
 from pg_streaming_machine_learning.streams.marks import MarkSchedule, Progress
 from pg_streaming_machine_learning.streams.positions import Positions
 from pg_streaming_machine_learning.streams.transactions import Outgoing, Transactions
+from pg_streaming_machine_learning.windows.event_time import event_ms
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 from pg_streaming_machine_learning.wire.log import encode_mark, encode_update
 
@@ -124,6 +125,7 @@ class Router:
         self.is_closed = False
         self._place = place
         self._source = source
+        self._at_once = routing_at_once(source)
         self._event_ms = event_ms
         self._transactions = transactions
         self._outlet = outlet
@@ -156,10 +158,11 @@ class Router:
         breath = Breath(self._monotonic)
         for fetched in new:
             record = _input_record(self._place, fetched)
-            routed = route_at_once(self._source, record, self._outlet.windows)
-            if routed is not None:  # most are, and waiting costs more than decoding
-                taken.records += [self._written(record, part) for part in routed.parts]
-                taken.reach(routed.event_ms)
+            part = self._at_once(record)
+            if part is not None:
+                taken.records.append(self._written(record, part))
+                if not isinstance(part, RefusedRecord):
+                    taken.reach(event_ms(part, self._outlet.windows))
             else:
                 one = await self._decode(record, breath)
                 taken.records += one.records

@@ -4,6 +4,7 @@ No ``from __future__ import annotations`` here: dataclasses-avroschema reads the
 """
 
 from dataclasses import dataclass
+from functools import cache
 from operator import attrgetter
 
 from dataclasses_avroschema import AvroModel
@@ -20,6 +21,12 @@ STREAMING_NAMESPACE = "pg.streaming.schema"
 _STATISTICS_OF = attrgetter(*STATISTICS)
 
 
+@cache
+def _metric(metric: TraceMetric, measure: TraceMeasure, unit: TraceUnit) -> Metric:
+    """Return a metric, the same object each time: whoever looks it up need not compare its symbols."""
+    return Metric(metric.value, measure.value, unit.value)
+
+
 @dataclass(frozen=True)
 class FeatureKey(AvroModel):
     """What a window of readings is about; the inner key of the input topics."""
@@ -31,7 +38,7 @@ class FeatureKey(AvroModel):
 
     def about(self) -> Metric:
         """Return the metric, without the host."""
-        return Metric(self.metric.value, self.measure.value, self.unit.value)
+        return _metric(self.metric, self.measure, self.unit)
 
     class Meta:
         """How the schema is rendered."""

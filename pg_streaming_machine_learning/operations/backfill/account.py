@@ -1,4 +1,4 @@
-"""What a backfill has done so far: what it read, what it refused, and how right the model was."""
+"""What a backfill has done so far: what it read, what it refused, and which bottlenecks it saw begin."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pg_streaming_machine_learning.errors import RefusedRecord
-from pg_streaming_machine_learning.learning.evaluation import Evaluation
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.prediction import Prediction
 from pg_streaming_machine_learning.windows.open_windows import Late
@@ -39,8 +38,6 @@ class Account:
         Some of what came too late, the latest first; `Learning.counts` has how many there were.
     strangers : list of str
         Hosts with durations and no metrics.
-    evaluation : Evaluation
-        Each prediction against its label, of all partitions of the log together.
     """
 
     records: int = 0
@@ -51,7 +48,6 @@ class Account:
     refused_first: list[str] = field(default_factory=list)
     latest: list[Late] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
-    evaluation: Evaluation = field(default_factory=Evaluation)
     _labels: dict[str, int | None] = field(default_factory=dict)
 
     @property
@@ -70,14 +66,11 @@ class Account:
         self.latest = sorted([*self.latest, *late], key=lambda each: -each.late_ms)[:MOST_NAMED]
 
     def predict(self, predictions: Iterable[Prediction]) -> None:
-        """Score predictions, in the order of a host's windows."""
+        """Take in predictions, in the order of a host's windows."""
         for each in predictions:
             self.predictions += 1
             before = self._labels.get(each.host)
             self._labels[each.host] = each.label
-            if each.label is None:
-                continue
-            self.evaluation.score(each.host, each.label, each.predicted_class, each.probability)
             if before == 0 and each.label == 1:
                 self.begun += 1
                 self.begun_seen += each.predicted_class == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
+from typing import cast
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
@@ -153,22 +154,22 @@ class Fetch:
     ) -> list[InputRecord]:
         """Return the records of a stretch that messages hold; what lies behind its end ends it."""
         end, position = self._stretches[number].end, self._positions[number]
-        records = []
-        for message in messages:
-            offset = message.offset()
-            assert offset is not None
-            if offset >= end:
-                position = end
-                break
-            if offset >= position:
-                position = offset + 1
-                records.append(
-                    InputRecord(
-                        topic, partition, offset, message.timestamp()[1], message.key(), message.value()
-                    )
-                )
-        self._positions[number] = position
-        if position >= end:
+        records = [
+            InputRecord(
+                topic,
+                partition,
+                cast("int", message.offset()),
+                message.timestamp()[1],
+                message.key(),
+                message.value(),
+            )
+            for message in messages
+        ]
+        last = records[-1].offset
+        if records[0].offset < position or last >= end:  # read again, or more than was asked for
+            records = [record for record in records if position <= record.offset < end]
+        self._positions[number] = min(max(position, last + 1), end)
+        if self._positions[number] == end:
             self._finish(number)
         return records
 

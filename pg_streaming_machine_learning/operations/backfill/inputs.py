@@ -13,8 +13,9 @@ from pg_streaming_machine_learning.operations.backfill.merge import Merge
 from pg_streaming_machine_learning.operations.backfill.stretch import Stretch
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import InputPartition, ProgressMark, Update
-from pg_streaming_machine_learning.sources.routing import Routed, route, route_at_once
+from pg_streaming_machine_learning.sources.routing import Routed, route, routing_at_once
 from pg_streaming_machine_learning.sources.source import RefusedPart, Source
+from pg_streaming_machine_learning.windows.event_time import event_ms
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 
 __all__ = ["InputRouting", "learn_from_inputs", "merged"]
@@ -27,6 +28,9 @@ MOST_AHEAD = 30_000
 
 PAUSE_S = 1.0
 """Between two questions to a registry that does not answer."""
+
+_NO_EVENT = -1
+"""Event time of a partition of which no good record came yet."""
 
 Batch = Sequence[tuple[int, InputRecord]]
 """Records with the number of their partition."""
@@ -99,7 +103,8 @@ class InputRouting:
         self._sources = [sources[each.topic] for each in stretches]
         topics = [each.topic for each in stretches]
         self._partitions = {topic: topics.count(topic) for topic in topics}
-        self._event_ms: list[int | None] = [None] * len(stretches)
+        self._at_once = [routing_at_once(source) for source in self._sources]
+        self._event_ms = [_NO_EVENT] * len(stretches)
         self._told: list[tuple[int | None, bool] | None] = [None] * len(stretches)
         self._windows = windows
         self._learning = learning
@@ -125,32 +130,43 @@ class InputRouting:
             If the registry does not answer for long.
         """
         updates: list[Update] = []
-        account = self._learning.account
         for number, record in batch:
-            routed = await self._route(number, record)
-            self._reach(number, routed.event_ms, record.timestamp_ms)
-            for part in routed.parts:
-                if isinstance(part, RefusedRecord):
-                    account.refuse(record, part)
-                elif isinstance(part, RefusedPart):
-                    account.refuse(record, part.refused)
-                else:
-                    updates.append(part)
-        account.records += len(batch)
+            part = self._at_once[number](record)
+            if part is None:
+                updates += await self._wait_for(number, record)
+            elif isinstance(part, RefusedRecord):
+                self._learning.account.refuse(record, part)
+            else:
+                updates.append(part)
+                reached_ms = event_ms(part, self._windows)
+                if reached_ms > self._event_ms[number]:
+                    self._event_ms[number] = reached_ms
+        if batch:
+            self._sent_ms = max(self._sent_ms, batch[-1][1].timestamp_ms)
+        self._learning.account.records += len(batch)
         self._learning.take(updates, self._marks(ended))
 
-    def _reach(self, number: int, event_ms: int | None, written_ms: int) -> None:
-        """Note how far a record brings its partition, and the time."""
-        self._sent_ms = max(self._sent_ms, written_ms)
-        reached_ms = self._event_ms[number]
-        if event_ms is not None and (reached_ms is None or event_ms > reached_ms):
-            self._event_ms[number] = event_ms
+    async def _wait_for(self, number: int, record: InputRecord) -> list[Update]:
+        """Return the updates of a record that cannot be routed at once."""
+        routed = await self._route(number, record)
+        if routed.event_ms is not None:
+            self._event_ms[number] = max(self._event_ms[number], routed.event_ms)
+        updates: list[Update] = []
+        for part in routed.parts:
+            if isinstance(part, RefusedRecord):
+                self._learning.account.refuse(record, part)
+            elif isinstance(part, RefusedPart):
+                self._learning.account.refuse(record, part.refused)
+            else:
+                updates.append(part)
+        return updates
 
     def _marks(self, ended: frozenset[int]) -> list[ProgressMark]:
         """Return how far the partitions have come whose progress was not told yet."""
         marks = []
         for number, place in enumerate(self._inputs):
-            state = (self._event_ms[number], number in ended)
+            reached_ms = self._event_ms[number]
+            state = (None if reached_ms == _NO_EVENT else reached_ms, number in ended)
             if state != self._told[number]:
                 self._told[number] = state
                 marks.append(ProgressMark(place, self._partitions[place.topic], *state, self._sent_ms))
@@ -158,9 +174,6 @@ class InputRouting:
 
     async def _route(self, number: int, record: InputRecord) -> Routed:
         """Return what a record leads to, waiting for the registry for a while."""
-        at_once = route_at_once(self._sources[number], record, self._windows)
-        if at_once is not None:
-            return at_once
         waited_s = 0.0
         while True:
             try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 from pg_streaming_machine_learning.engine import Engine, EngineConfig, EngineCounts
+from pg_streaming_machine_learning.learning.evaluation import Score, scores_together
 from pg_streaming_machine_learning.operations.backfill.account import Account
 from pg_streaming_machine_learning.records.prediction import Prediction
 from pg_streaming_machine_learning.records.update import LogRecord, ProgressMark, Update
@@ -49,6 +50,11 @@ class Learning:
         counts = [engine.counts for engine in self.engines]
         names = [each.name for each in fields(EngineCounts)]
         return EngineCounts(**{name: sum(getattr(each, name) for each in counts) for name in names})
+
+    @property
+    def scores(self) -> dict[str, Score]:
+        """Scores of the model and of what needs none, of all partitions of the log together."""
+        return scores_together(engine.evaluation for engine in self.engines)
 
     @property
     def open_windows(self) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import deque
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, islice
+from itertools import accumulate
+from operator import itemgetter
 from typing import Generic, Protocol, TypeVar
 
 __all__ = ["BLOCK_RECORDS", "Merge", "Timed"]
@@ -92,12 +93,13 @@ class Merge(Generic[Record]):
 
     def __init__(self, partitions: int) -> None:
         self._lanes: list[_Lane[Record]] = [_Lane() for _ in range(partitions)]
-        self._ready: deque[tuple[int, Record]] = deque()
+        self._ready: list[tuple[int, Record]] = []
+        self._at = 0
 
     @property
     def is_over(self) -> bool:
         """Whether all was taken and nothing more comes."""
-        return not self._ready and all(lane.is_used_up for lane in self._lanes)
+        return self._at == len(self._ready) and all(lane.is_used_up for lane in self._lanes)
 
     def is_taken(self, number: int) -> bool:
         """Whether all of a partition was taken and nothing more comes of it."""
@@ -132,13 +134,12 @@ class Merge(Generic[Record]):
         most : int
             How many at most. There are fewer, or none, when some partition has to be read on first.
         """
-        while len(self._ready) < most and self._step():
+        while len(self._ready) - self._at < most and self._step():
             pass
-        taken = list(islice(self._ready, most))
-        for _ in taken:
-            self._ready.popleft()
-        for number, _ in taken:
-            self._lanes[number].given += 1
+        taken = self._ready[self._at : self._at + most]
+        self._at += len(taken)
+        for number, count in Counter(map(itemgetter(0), taken)).items():
+            self._lanes[number].given += count
         return taken
 
     def _step(self) -> bool:
@@ -156,5 +157,7 @@ class Merge(Generic[Record]):
             found += [(number, record) for record in lane.block[lane.taken : end]]
             lane.taken = end
         # Each partition is in order already, and sorting keeps that order where times are equal.
-        self._ready.extend(found[place] for place in sorted(range(len(times)), key=times.__getitem__))
+        in_order = sorted(range(len(times)), key=times.__getitem__)
+        self._ready = [*self._ready[self._at :], *map(found.__getitem__, in_order)]
+        self._at = 0
         return True

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
-from pg_streaming_machine_learning.learning.evaluation import MODEL
+from pg_streaming_machine_learning.learning.evaluation import Evaluation
 from pg_streaming_machine_learning.operations.backfill.account import MOST_NAMED, Account
 from pg_streaming_machine_learning.operations.backfill.learning import Learning
 from pg_streaming_machine_learning.records.prediction import Prediction
+from pg_streaming_machine_learning.records.update import ProgressMark
 from pg_streaming_machine_learning.records.window import Window
 from pg_streaming_machine_learning.windows.open_windows import Late
-from tests.logs import config
+from tests.logs import config, fleet, merged
 from tests.operations.state_store import log_records, trained
 
 BLANK = Prediction("web", Window(0, 10), 0, 0, 0.0, 0.5, None, "m", "1", 0, False, ())
@@ -32,7 +34,6 @@ def test_a_bottleneck_begins_with_the_first_label_1_after_a_0_of_the_same_host()
     account.predict(said("db", (1, 0), (None, 0), (1, 1)))
     assert (account.begun, account.begun_seen) == (3, 1)
     assert (account.predictions, account.hosts) == (10, 2)
-    assert account.evaluation.since_start()[MODEL].samples == 9
 
 
 def test_the_latest_updates_are_named_and_no_more_than_some() -> None:
@@ -54,3 +55,19 @@ def test_a_log_leads_to_the_state_of_an_engine_that_reads_it_piece_by_piece() ->
     assert learning.engines[0].fingerprint() == engine.fingerprint()
     assert learning.counts == engine.counts
     assert learning.account.predictions == engine.counts.predictions > 0
+    assert learning.scores == engine.evaluation.since_start()
+
+
+def test_the_scores_of_several_models_are_those_of_all_their_predictions() -> None:
+    """Hosts are in one partition each, so that what was before is known there."""
+    predictions: list[Prediction] = []
+    learning = Learning(config(), 2, predictions.extend)
+    log = merged(fleet(["a", "b", "c", "d", "e"], 30, seed=5).partitions, random.Random(1))
+    marks = [each for each in log if isinstance(each, ProgressMark)]
+    learning.take([each for each in log if not isinstance(each, ProgressMark)], marks)
+    together = Evaluation()
+    for each in predictions:
+        if each.label is not None:
+            together.score(each.host, each.label, each.predicted_class, each.probability)
+    assert all(engine.counts.predictions > 0 for engine in learning.engines)
+    assert learning.scores == together.since_start()
