@@ -30,7 +30,7 @@ from pg_streaming_machine_learning.learning.forest.voting import in_order, toget
 __all__ = ["AdaptiveRandomForestClassifier"]
 
 _ROWS = 1024
-_MOST_REASONS = 4_000_000
+_MOST_REASONS = 400_000
 _KINDS = ("warning", "drift")
 
 Matrix = NDArray[np.float64]
