@@ -60,6 +60,10 @@ def usable(place: Place) -> list[str]:
     return [one["name"] for one in state(place)["snapshots"] if one["usable"]]
 
 
+def has_learned(place: Place) -> bool:
+    return any(one["usable"] and one["figures"]["samples_learned"] > 0 for one in state(place)["snapshots"])
+
+
 def all_sent(place: Place) -> list[Read]:
     """Return all predictions there are now; no id comes twice."""
     read = read_until(place.bootstrap, place.topic("PREDICTIONS"), lambda read: False, 3.0)
@@ -187,7 +191,7 @@ def test_a_model_moves_to_another_place(
     with worker(here) as running:
         here.upstream.send(in_revisions(here.upstream, windows))
         await_predictions(here, len(windows) // 2)
-        wait_until(lambda: bool(usable(here)), PATIENCE_S, "there is a snapshot")
+        wait_until(lambda: has_learned(here), PATIENCE_S, "there is a snapshot of a model that has learned")
         run(here, "snapshot", "save", "golden")
         running.stop()
     file = str(tmp_path / "model.pgsx")
