@@ -186,7 +186,9 @@ def test_a_model_moves_to_another_place(
     broker: str, place: MakePlace, worker: StartWorker, tmp_path: Path
 ) -> None:
     """The embedded broker fences nobody: workers are stopped here before generations are ordered."""
-    here, there = place(broker, **OFTEN), place(broker, **OFTEN)
+    # Snapshots take a tenth of an engine's time at most: a slow model takes one within these few records.
+    slow = OFTEN | {"MODEL": "river.forest.ARFClassifier"}
+    here, there = place(broker, **slow), place(broker, **slow)
     windows = made_up(HOSTS, 60)
     with worker(here) as running:
         here.upstream.send(in_revisions(here.upstream, windows))
