@@ -30,9 +30,9 @@ from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.demo.registry import DemoRegistry
 from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.state.layout import (
-    CHUNK_BYTES,
     PROGRESS_KEY,
     StoredState,
+    chunk_count,
     compress,
     slot_place,
     snapshot_records,
@@ -124,7 +124,7 @@ def _write(
         generation=engine.generation,
         snapshot=f"{number:032x}",
         created_ms=int(time.time() * 1000),
-        chunks=-(-len(payload) // CHUNK_BYTES),
+        chunks=chunk_count(len(payload)),
         size_bytes=len(payload),
         sha256="",
         versions={},

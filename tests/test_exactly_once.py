@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.errors import SnapshotError, TransactionError
-from pg_streaming_machine_learning.state import layout, taken
+from pg_streaming_machine_learning.state import layout
 from pg_streaming_machine_learning.state.generation import FROM_LOG, GenerationOrder
 from pg_streaming_machine_learning.state.layout import (
     GENERATION_KEY,
@@ -306,8 +306,7 @@ def difference(seen: list[Outgoing], wanted: list[Outgoing]) -> str:
 @pytest.fixture(autouse=True)
 def _small_world(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let snapshots have several chunks, in several transactions, and processes end without ours."""
-    for module in (layout, taken):
-        monkeypatch.setattr(module, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(layout, "CHUNK_BYTES", 1000)
     monkeypatch.setattr(engine, "TRANSACTION_BYTES", 2500)
     monkeypatch.setattr(ending, "end_process", ended_process)
 

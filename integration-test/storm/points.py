@@ -39,12 +39,11 @@ def install() -> None:
     if FOLDER not in os.environ:
         return
     from pg_streaming_machine_learning.state import layout
-    from pg_streaming_machine_learning.streams import snapshots, state_reader
+    from pg_streaming_machine_learning.streams import state_reader
     from pg_streaming_machine_learning.streams.transactions import KafkaTransactions
 
     if CHUNK_BYTES in os.environ:
-        for module in (layout, snapshots):
-            module.CHUNK_BYTES = int(os.environ[CHUNK_BYTES])  # type: ignore[attr-defined]
+        layout.CHUNK_BYTES = int(os.environ[CHUNK_BYTES])
     _wrap(KafkaTransactions, "fence", _fence)
     _wrap(KafkaTransactions, "write", _write)
     _wrap(KafkaTransactions, "produce", _produce)

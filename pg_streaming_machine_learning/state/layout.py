@@ -20,6 +20,7 @@ __all__ = [
     "Slot",
     "StateRecord",
     "StoredState",
+    "chunk_count",
     "compress",
     "deletion_records",
     "expand",
@@ -85,6 +86,11 @@ def expand(payload: bytes, limit: int) -> bytes:
     if not unpacker.eof or unpacker.unused_data:
         raise SnapshotError("it cannot be expanded: it is cut, or something follows")
     return snapshot
+
+
+def chunk_count(size_bytes: int) -> int:
+    """Return in how many chunks a compressed snapshot of so many bytes is stored."""
+    return -(-size_bytes // CHUNK_BYTES)
 
 
 def snapshot_records(place: str, manifest: Manifest, payload: bytes) -> list[StateRecord]:

@@ -9,7 +9,7 @@ from uuid import uuid4
 from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.learning.models import versions
-from pg_streaming_machine_learning.state.layout import CHUNK_BYTES, compress
+from pg_streaming_machine_learning.state.layout import chunk_count, compress
 from pg_streaming_machine_learning.state.manifest import Manifest
 from pg_streaming_machine_learning.state.signing import Signer
 
@@ -61,7 +61,7 @@ class SnapshotTaker:
             generation=engine.generation,
             snapshot=uuid4().hex,
             created_ms=now_ms,
-            chunks=-(-len(payload) // CHUNK_BYTES),
+            chunks=chunk_count(len(payload)),
             size_bytes=len(payload),
             sha256=hashlib.sha256(payload).hexdigest(),
             versions={**versions(), "format": "1"},

@@ -15,10 +15,10 @@ from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.learning.models import model_version
 from pg_streaming_machine_learning.records.update import LogRecord
 from pg_streaming_machine_learning.state.layout import (
-    CHUNK_BYTES,
     PROGRESS_KEY,
     StateRecord,
     StoredState,
+    chunk_count,
     compress,
     named_place,
     slot_place,
@@ -65,7 +65,7 @@ def manifest_of(payload: bytes, position: int, *, generation: int = 1, signer: S
         generation=generation,
         snapshot=hashlib.md5(payload, usedforsecurity=False).hexdigest(),
         created_ms=CREATED_MS + position,
-        chunks=-(-len(payload) // CHUNK_BYTES),
+        chunks=chunk_count(len(payload)),
         size_bytes=len(payload),
         sha256=hashlib.sha256(payload).hexdigest(),
         versions={"package": __version__, "river": river_version, "python": "3.11.7", "format": "1"},
