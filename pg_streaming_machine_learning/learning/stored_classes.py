@@ -12,21 +12,23 @@ from collections.abc import Iterable, Mapping
 
 from pg_streaming_machine_learning.learning.stored_check import Name, Names
 
-__all__ = ["NAMES"]
+__all__ = ["FORMER_MODULES", "NAMES"]
+
+FORMER_MODULES = {
+    "pg_streaming_machine_learning.learning.forest": "pg_streaming_machine_learning.learning.river_forest"
+}
+"""Where modules are now that models were stored with under another name."""
 
 _ByModule = Mapping[str, tuple[str, ...]]
 
 _ShapesByModule = Mapping[str, Mapping[str, tuple[str, ...]]]
 """Module → name → the shapes of arguments it may be called with (`Names.arguments`)."""
 
+_RIVER_FOREST = ("AdaptiveRandomForest", "_AdaptiveLeaf", "_BayesLeaf", "_MajorityLeaf", "_Tree")
+
 _MADE: _ByModule = {
-    "pg_streaming_machine_learning.learning.river_forest": (
-        "AdaptiveRandomForest",
-        "_AdaptiveLeaf",
-        "_BayesLeaf",
-        "_MajorityLeaf",
-        "_Tree",
-    ),
+    "pg_streaming_machine_learning.learning.forest": _RIVER_FOREST,
+    "pg_streaming_machine_learning.learning.river_forest": _RIVER_FOREST,
     "pg_streaming_machine_learning.learning.observers": ("GaussianObserver", "NominalObserver", "_InOrder"),
     "pg_streaming_machine_learning.learning.standardized": ("Standardized",),
     "river.drift.adwin": ("ADWIN",),

@@ -16,7 +16,7 @@ from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.learning.forest import AdaptiveRandomForestClassifier
 from pg_streaming_machine_learning.learning.forest.snapshot import MAGIC
 from pg_streaming_machine_learning.learning.stored_check import check
-from pg_streaming_machine_learning.learning.stored_classes import NAMES
+from pg_streaming_machine_learning.learning.stored_classes import FORMER_MODULES, NAMES
 from pg_streaming_machine_learning.learning.stored_parts import TAKEN_APART
 
 __all__ = ["dump_model", "is_own", "load_model"]
@@ -121,4 +121,4 @@ class _Unpickler(pickle.Unpickler):
         """Return a class or function of the list."""
         if (module, name) not in NAMES:
             raise SnapshotError(f"model names {module}.{name!r}, which is on no list")
-        return super().find_class(module, name)
+        return super().find_class(FORMER_MODULES.get(module, module), name)

@@ -10,7 +10,7 @@ import pytest
 
 from pg_streaming_machine_learning.learning.models import ModelSpec, create_model
 from pg_streaming_machine_learning.learning.stored_check import Name
-from pg_streaming_machine_learning.learning.stored_classes import NAMES
+from pg_streaming_machine_learning.learning.stored_classes import FORMER_MODULES, NAMES
 from pg_streaming_machine_learning.learning.stored_model import dump_model, load_model
 from tests.learning.stored_names import models, names_of, paths, samples, train
 
@@ -54,7 +54,7 @@ def test_everything_on_the_list_is_a_class_or_function_of_that_name() -> None:
 def _found(name: Name) -> Any:
     """Return what has a name, None if there is nothing."""
     try:
-        found: Any = importlib.import_module(name[0])
+        found: Any = importlib.import_module(FORMER_MODULES.get(name[0], name[0]))
     except ImportError:
         return None
     for part in name[1].split("."):

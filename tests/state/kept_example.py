@@ -32,7 +32,7 @@ CONFIG = EngineConfig(
     hop_ms=5_000,
     grace_ms=1_000,
     idle_after_ms=60_000,
-    model=ModelSpec(parameters={"n_models": 2, "grace_period": 10}),
+    model=ModelSpec("river.forest.ARFClassifier", {"n_models": 2, "grace_period": 10}),
     seed=3,
     warm_up_samples=10,
     decision_threshold=0.4,
@@ -46,7 +46,7 @@ ROUTER_KEY = router_key("pg-streaming-labeled-data", 1)
 
 def records() -> list[StateRecord]:
     """Return the records as this release writes them."""
-    assert config() == CONFIG
+    assert config(CONFIG.model) == CONFIG
     return [
         StateRecord(GENERATION_KEY, GenerationOrder(GENERATION, FROM_LOG, CREATED_MS).to_bytes()),
         *slot_records(0, NAMED, name="before"),
