@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -42,7 +41,7 @@ class _Followed:
     active_s: float
     told: Progress | None
     told_s: float
-    woken_s: float = -math.inf
+    has_woken: bool = False
 
 
 class MarkSchedule:
@@ -50,8 +49,8 @@ class MarkSchedule:
 
     Something is due when it changed, at most once a second for each partition, and again unchanged every
     `idle_after_s`, so that an engine which reads the log from a later place hears of it too. What records
-    have brought event time to is told along with them, which costs no transaction and keeps no window waiting;
-    but not where the partition has just woken: others have a second to wake as well.
+    have brought event time to is told along with them, which costs no transaction and keeps no window
+    waiting; but not where the partition has just woken: others have a second to wake as well.
 
     Parameters
     ----------
@@ -97,11 +96,10 @@ class MarkSchedule:
             Passing time, seconds.
         """
         known = self._followed.get(partition)
-        if known is None or known.told is None or known.told.idle or event_ms is None:
+        if event_ms is None or known is None or known.told is None or known.told.idle or known.has_woken:
             return None
-        if known.told.event_ms is not None and event_ms <= known.told.event_ms:
-            return None
-        if now_s - known.woken_s < self._every_s or now_s - known.told_s < LEAST_S:
+        reached_ms = known.told.event_ms
+        if (reached_ms is not None and event_ms <= reached_ms) or now_s - known.told_s < LEAST_S:
             return None
         known.event_ms = event_ms if known.event_ms is None else max(known.event_ms, event_ms)
         known.told, known.told_s = Progress(partition, known.event_ms, False), now_s
@@ -125,8 +123,8 @@ class MarkSchedule:
                 is_woken = known.told is None or (known.told.idle and not progress.idle)
                 if is_woken:
                     progress = Progress(partition, known.told.event_ms if known.told else None, False)
-                    known.woken_s = now_s
                 (woken if is_woken else due).append(progress)
+                known.has_woken = is_woken
                 known.told, known.told_s = progress, now_s
         return woken, due
 
