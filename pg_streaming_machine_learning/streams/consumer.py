@@ -36,7 +36,7 @@ FETCH_WAIT_MS = 100
 that is not part of the question, because its last records were still waiting when it was asked."""
 
 HELD_BACK_S = 0.02
-"""Pause while every partition has enough to do."""
+"""Pause while every partition has enough to do, and how long others are waited for while some have."""
 
 _COMMIT_TIMEOUT_S = 5.0
 
@@ -86,6 +86,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         if not wanted:
             await asyncio.sleep(HELD_BACK_S)
             return {}
+        if len(wanted) < len(active_partitions) and timeout is not None:
+            timeout = min(timeout, HELD_BACK_S)  # those held back are soon to be asked for again
         try:
             fetched = await super()._fetch_records(consumer, wanted, timeout, None)
         except NoOffsetForPartitionError:
