@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from functools import partial
 from pathlib import Path
@@ -45,8 +44,6 @@ __all__ = ["create_app", "engine_config", "input_sources"]
 logger = logging.getLogger(__name__)
 
 MARKS_EVERY_S = 1.0
-MARKS_PAUSE_S = 0.01
-"""How long progress that others wait for is gathered, seconds: each partition's is a transaction."""
 
 
 def engine_config(settings: Settings) -> EngineConfig:
@@ -177,18 +174,9 @@ def _attach(app: Application, settings: Settings, assignment: Assignment, marks:
         with ending_on_errors("cannot take partitions over"):
             await assignment.take_over(app.assigned())
 
-    risen = asyncio.Event()
-    marks.when_risen = risen.set
-
     async def tell_progress() -> None:
         consumer = app.batch_consumer
-        teller = ProgressTeller(
-            assignment,
-            marks,
-            consumer.is_read_to_end,
-            consumer.partitions_of,
-            is_near_end=consumer.is_near_end,
-        )
+        teller = ProgressTeller(assignment, marks, consumer.is_read_to_end, consumer.partitions_of)
         await teller.tell()
         assignment.remind()
 
@@ -199,8 +187,4 @@ def _attach(app: Application, settings: Settings, assignment: Assignment, marks:
     for name, topic in {**settings.input_topics, "engine": settings.log_topic}.items():
         agent = f"router-{name}" if name != "engine" else name
         app.agent(app.topic(topic, schema=BatchSchema()), name=agent)(batch_agent(assignment.lanes))
-    app.task(
-        forever(
-            MARKS_EVERY_S, "telling progress", tell_progress, lambda: app.should_stop, risen, MARKS_PAUSE_S
-        )
-    )
+    app.task(forever(MARKS_EVERY_S, "telling progress", tell_progress, lambda: app.should_stop))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
 from pg_streaming_machine_learning.streams.ending import ending_on_errors, never_ending
@@ -26,30 +25,9 @@ def batch_agent(lanes: Lanes) -> Agent:
 
 
 def forever(
-    every_s: float,
-    doing: str,
-    work: Callable[[], Awaitable[None]],
-    is_over: Callable[[], bool],
-    bell: asyncio.Event | None = None,
-    pause_s: float = 0.0,
+    every_s: float, doing: str, work: Callable[[], Awaitable[None]], is_over: Callable[[], bool]
 ) -> Callable[[], Awaitable[None]]:
-    """Return a task that does something again and again, until it is over.
-
-    Parameters
-    ----------
-    every_s : float
-        How long it waits in between, seconds.
-    doing : str
-        What it does, for the line that says what went wrong.
-    work : callable
-        Does it.
-    is_over : callable
-        Says whether it is to end.
-    bell : asyncio.Event or None
-        Ends the wait before its time.
-    pause_s : float
-        How long it waits at least, seconds.
-    """
+    """Return a task that does something again and again, until it is over."""
 
     async def repeat() -> None:
         task = asyncio.current_task()
@@ -58,12 +36,6 @@ def forever(
         while not is_over():
             with ending_on_errors(doing):
                 await work()
-            if bell is None:
-                await asyncio.sleep(every_s)
-                continue
-            await asyncio.sleep(pause_s)
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(bell.wait(), every_s - pause_s)
-            bell.clear()
+            await asyncio.sleep(every_s)
 
     return repeat

@@ -36,10 +36,7 @@ FETCH_WAIT_MS = 100
 that is not part of the question, because its last records were still waiting when it was asked."""
 
 HELD_BACK_S = 0.02
-"""Pause while every partition has enough to do."""
-
-NEAR_END = 1000
-"""Records left to do up to which a partition counts as read nearly to its end."""
+"""Pause while every partition has enough to do, and how long others are waited for while some have."""
 
 _COMMIT_TIMEOUT_S = 5.0
 
@@ -89,6 +86,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         if not wanted:
             await asyncio.sleep(HELD_BACK_S)
             return {}
+        if len(wanted) < len(active_partitions) and timeout is not None:
+            timeout = min(timeout, HELD_BACK_S)  # those held back are soon to be asked for again
         try:
             fetched = await super()._fetch_records(consumer, wanted, timeout, None)
         except NoOffsetForPartitionError:
@@ -153,24 +152,12 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     def is_read_to_end(self, place: TopicPlace, done: int) -> bool:
         """Say whether nothing is left to read: all fetched is done, all there is was fetched."""
-        state = self._state(place)
-        if state is None:
-            return False
-        return place in self._read_to and done >= self._read_to[place] and state.position >= state.highwater
-
-    def is_near_end(self, place: TopicPlace, done: int) -> bool:
-        """Say whether little is left to do, by what the last fetch said of the partition's end."""
-        state = self._state(place)
-        return state is not None and state.highwater - done <= NEAR_END
-
-    def _state(self, place: TopicPlace) -> Any:
-        """Return what aiokafka knows of a partition, None before it has read from it."""
         subscription = self._ensure_consumer()._subscription.subscription
         assignment = None if subscription is None else subscription.assignment
         state = None if assignment is None else assignment.state_value(driver.TopicPartition(*place))
         if state is None or not state.has_valid_position or state.highwater is None:
-            return None
-        return state
+            return False
+        return place in self._read_to and done >= self._read_to[place] and state.position >= state.highwater
 
 
 def send_only_when_settled(coordinator: Any) -> None:
@@ -264,11 +251,6 @@ class BatchConsumer(driver.Consumer):
         """Say whether a partition of ours was read to its end and all of it is done."""
         done = self.positions.next(place)
         return done is not None and self._thread.is_read_to_end(place, done)
-
-    def is_near_end(self, place: TopicPlace) -> bool:
-        """Say whether a partition of ours was read nearly to its end."""
-        done = self.positions.next(place)
-        return done is not None and self._thread.is_near_end(place, done)
 
 
 class BatchTransport(driver.Transport):

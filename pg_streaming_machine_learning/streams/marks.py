@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pg_streaming_machine_learning.records.update import InputPartition
 
 __all__ = ["MarkSchedule", "Progress"]
+
+
+LEAST_S = 0.02
+"""Least time between two marks of a partition that go along with records, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +41,16 @@ class _Followed:
     active_s: float
     told: Progress | None
     told_s: float
-    woken_s: float = -math.inf
+    has_woken: bool = False
 
 
 class MarkSchedule:
     """The progress of the input partitions of this worker, and what of it is due to be told.
 
     Something is due when it changed, at most once a second for each partition, and again unchanged every
-    `idle_after_s`, so that an engine which reads the log from a later place hears of it too. What a partition
-    has reached that is nearly read to its end is due at once: predictions wait for it. In a backlog that
-    would only make the log longer, and where it has just woken, others have a second to wake as well.
-
-    Attributes
-    ----------
-    when_risen : callable
-        Called when a partition has reached a later event time.
+    `idle_after_s`, so that an engine which reads the log from a later place hears of it too. What records
+    have brought event time to is told along with them, which costs no transaction and keeps no window
+    waiting; but not where the partition has just woken: others have a second to wake as well.
 
     Parameters
     ----------
@@ -66,7 +64,6 @@ class MarkSchedule:
         self._idle_after_s = idle_after_s
         self._every_s = every_s
         self._followed: dict[InputPartition, _Followed] = {}
-        self.when_risen: Callable[[], None] = lambda: None
 
     def take(self, partition: InputPartition, event_ms: int | None, now_s: float) -> None:
         """Begin to follow a partition, of which its former owner had read up to some event time."""
@@ -84,15 +81,32 @@ class MarkSchedule:
         if event_ms is not None:
             # Bad records alone keep nobody waiting: a partition that brings no others becomes idle.
             known.active_s = now_s
-            if known.event_ms is None or event_ms > known.event_ms:
-                known.event_ms = event_ms
-                self.when_risen()
+            known.event_ms = event_ms if known.event_ms is None else max(known.event_ms, event_ms)
+
+    def along(self, partition: InputPartition, event_ms: int | None, now_s: float) -> Progress | None:
+        """Return what to tell of a partition along with records, and note that it was; None if nothing is.
+
+        Parameters
+        ----------
+        partition : InputPartition
+            Where they came from.
+        event_ms : int or None
+            The greatest window start of those that were good.
+        now_s : float
+            Passing time, seconds.
+        """
+        known = self._followed.get(partition)
+        if event_ms is None or known is None or known.told is None or known.told.idle or known.has_woken:
+            return None
+        reached_ms = known.told.event_ms
+        if (reached_ms is not None and event_ms <= reached_ms) or now_s - known.told_s < LEAST_S:
+            return None
+        known.event_ms = event_ms if known.event_ms is None else max(known.event_ms, event_ms)
+        known.told, known.told_s = Progress(partition, known.event_ms, False), now_s
+        return known.told
 
     def due(
-        self,
-        now_s: float,
-        is_read_to_end: Callable[[InputPartition], bool],
-        is_near_end: Callable[[InputPartition], bool] = lambda _: False,
+        self, now_s: float, is_read_to_end: Callable[[InputPartition], bool]
     ) -> tuple[list[Progress], list[Progress]]:
         """Return what has to be told now, first and then, and note that it was.
 
@@ -105,25 +119,14 @@ class MarkSchedule:
         for partition, known in sorted(self._followed.items()):
             quiet = now_s - known.active_s >= self._idle_after_s
             progress = Progress(partition, known.event_ms, quiet and is_read_to_end(partition))
-            if self._is_due(progress, known, now_s) or (
-                self._is_pressing(progress, known, now_s) and is_near_end(partition)
-            ):
+            if self._is_due(progress, known, now_s):
                 is_woken = known.told is None or (known.told.idle and not progress.idle)
                 if is_woken:
                     progress = Progress(partition, known.told.event_ms if known.told else None, False)
-                    known.woken_s = now_s
                 (woken if is_woken else due).append(progress)
+                known.has_woken = is_woken
                 known.told, known.told_s = progress, now_s
         return woken, due
-
-    def _is_pressing(self, progress: Progress, known: _Followed, now_s: float) -> bool:
-        """Say whether windows may wait for what has changed."""
-        return (
-            known.told is not None
-            and progress.event_ms != known.told.event_ms
-            and not known.told.idle
-            and now_s - known.woken_s >= self._every_s
-        )
 
     def _is_due(self, progress: Progress, known: _Followed, now_s: float) -> bool:
         if known.told is None:

@@ -27,8 +27,6 @@ class ProgressTeller:
         Says of an input partition whether nothing is left to read.
     partitions_of : callable
         Tells how many partitions a topic has.
-    is_near_end : callable
-        Says of an input partition whether little is left to read: its progress is told at once then.
     monotonic : callable
         Passing time, seconds.
     """
@@ -40,14 +38,12 @@ class ProgressTeller:
         is_read_to_end: Callable[[TopicPlace], bool],
         partitions_of: Callable[[str], int],
         *,
-        is_near_end: Callable[[TopicPlace], bool] = lambda _: False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._assignment = assignment
         self._marks = marks
         self._is_read_to_end = is_read_to_end
         self._partitions_of = partitions_of
-        self._is_near_end = is_near_end
         self._monotonic = monotonic
 
     async def tell(self) -> None:
@@ -56,10 +52,7 @@ class ProgressTeller:
         def is_ended(partition: InputPartition) -> bool:
             return self._is_read_to_end((partition.topic, partition.partition))
 
-        def is_nearly_ended(partition: InputPartition) -> bool:
-            return self._is_near_end((partition.topic, partition.partition))
-
-        woken, due = self._marks.due(self._monotonic(), is_ended, is_nearly_ended)
+        woken, due = self._marks.due(self._monotonic(), is_ended)
         await asyncio.gather(*(self._send(progress) for progress in woken))
         await asyncio.gather(*(self._send(progress) for progress in due))
 

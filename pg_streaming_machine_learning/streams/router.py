@@ -137,6 +137,7 @@ class Router:
         self._now = now
         self._pause = pause
         self._one_at_a_time = asyncio.Lock()
+        self._partitions: int | None = None  # of the topic, as it was last told
 
     def close(self) -> None:
         """Give the partition up; work underway stops at the next step."""
@@ -172,9 +173,13 @@ class Router:
             if self.is_closed:
                 return
         read_ms = taken.event_ms
+        here = InputPartition(*self._place)
+        if self._partitions is not None:
+            progress = self._marks.along(here, read_ms, self._monotonic())
+            taken.records += [] if progress is None else self._mark(progress, self._partitions)
         taken.reach(self._event_ms)
         if await self._commit(taken.records, RouterProgress(batch.end, taken.event_ms)):
-            self._marks.read(InputPartition(*self._place), read_ms, self._monotonic())
+            self._marks.read(here, read_ms, self._monotonic())
 
     async def tell(self, progress: Progress, partitions: int) -> None:
         """Send a progress mark to every partition of the log.
@@ -186,13 +191,8 @@ class Router:
         partitions : int
             How many partitions the topic is known to have.
         """
-        known = max(partitions, progress.input.partition + 1)
-        sent_ms = int(self._now() * 1000)
-        value = encode_mark(ProgressMark(progress.input, known, progress.event_ms, progress.idle, sent_ms))
-        topic = self._outlet.log_topic
-        await self._commit(
-            [Outgoing(topic, number, None, value) for number in range(self._outlet.log_partitions)], None
-        )
+        self._partitions = partitions
+        await self._commit(self._mark(progress, partitions), None)
 
     async def _commit(self, records: list[Outgoing], reached: RouterProgress | None) -> bool:
         """Write a transaction that ends with the progress reached, the former one if None.
@@ -216,6 +216,14 @@ class Router:
             self._event_ms = progress.event_ms
             self._positions.done(self._place, progress.offset)
         return True
+
+    def _mark(self, progress: Progress, partitions: int) -> list[Outgoing]:
+        """Return the marks that tell progress, one for every partition of the log."""
+        known = max(partitions, progress.input.partition + 1)
+        sent_ms = int(self._now() * 1000)
+        value = encode_mark(ProgressMark(progress.input, known, progress.event_ms, progress.idle, sent_ms))
+        topic = self._outlet.log_topic
+        return [Outgoing(topic, number, None, value) for number in range(self._outlet.log_partitions)]
 
     def _outgoing(self, update: Update) -> Outgoing:
         key, partition = host_place(update.host, self._outlet.log_partitions)

@@ -80,33 +80,3 @@ asyncio.run(forever(0.0, "counting", work, lambda: False)())
     )
     assert done.returncode == 70
     assert done.stderr.startswith("counting: GeneratorExit:")
-
-
-def test_a_bell_ends_the_wait_before_its_time() -> None:
-    """Also one that rang while the work was done."""
-    done: list[int] = []
-    bell = asyncio.Event()
-
-    async def work() -> None:
-        done.append(len(done))
-        bell.set()
-
-    async def run() -> None:
-        await asyncio.wait_for(forever(3600.0, "counting", work, lambda: len(done) == 3, bell)(), 60)
-
-    asyncio.run(run())
-    assert done == [0, 1, 2]
-
-
-def test_without_a_bell_that_rings_the_work_is_done_at_its_time() -> None:
-    """The bell is there all the same."""
-    done: list[int] = []
-
-    async def work() -> None:
-        done.append(len(done))
-
-    async def run() -> None:
-        await forever(0.001, "counting", work, lambda: len(done) == 3, asyncio.Event())()
-
-    asyncio.run(run())
-    assert done == [0, 1, 2]

@@ -13,22 +13,25 @@ from faust.types import TP
 
 from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.streams.application import Application
-from pg_streaming_machine_learning.streams.batch import Batch
+from pg_streaming_machine_learning.streams.batch import Batch, TopicPlace
+from pg_streaming_machine_learning.streams.consumer import HELD_BACK_S
 from pg_streaming_machine_learning.streams.positions import Positions
 from tests.streams.stand_ins import Record
 from tests.streams.test_consumer import FetchedFrom
 
 PLACE = ("input", 1)
+OTHER = ("input", 2)
 
 
 class Limited(FetchedFrom):
     """An aiokafka consumer that notes how many records it is asked for at most."""
 
     most: Any = "not asked"
+    timeout: Any = None
 
     async def fetched_records(self, partitions: Any, timeout: Any = 0, max_records: Any = None) -> Any:
         """Return what is fetched."""
-        self.most = max_records
+        self.most, self.timeout = max_records, timeout
         return await super().fetched_records(partitions, timeout, max_records)
 
 
@@ -70,6 +73,19 @@ def test_positions_take_the_batches_one_after_the_other() -> None:
         assert positions.new_records(batch) == batch.records
         positions.done(PLACE, batch.end)
     assert positions.next(PLACE) == 25
+
+
+@pytest.mark.parametrize(("held_back", "timeout"), [(None, 1.0), (OTHER, HELD_BACK_S)])
+def test_others_are_not_waited_for_long_while_one_is_held_back(
+    held_back: TopicPlace | None, timeout: float
+) -> None:
+    """It may have nothing to do long before they bring anything."""
+    app = Application(Settings(kafka_bootstrap_server="kafka://localhost:1"), Positions())
+    app.is_held_back = lambda place: place == held_back
+    consumer = Limited({}, 0)
+    thread = app.batch_consumer._thread
+    asyncio.run(thread._fetch_records(consumer, {TP(*PLACE), TP(*OTHER)}, timeout=1.0, max_records=10))
+    assert consumer.timeout == timeout
 
 
 def test_aiokafka_still_waits_for_what_is_left_of_a_partition() -> None:

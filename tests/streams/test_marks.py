@@ -184,52 +184,59 @@ def test_partitions_with_a_backlog_hold_each_other_back_though_both_were_idle() 
     assert tracker.watermark_ms == 200
 
 
-def near(_: InputPartition) -> bool:
-    """Little is left to read of any partition."""
-    return True
+def followed() -> MarkSchedule:
+    """Return a schedule with a partition that was told to be active, and where it had come to, at 1 s."""
+    marks = MarkSchedule(idle_after_s=10)
+    marks.take(ONE, 0, now_s=0)
+    assert told(marks, 0, behind) == [Progress(ONE, None, False)]
+    assert told(marks, 1, behind) == [Progress(ONE, 0, False)]
+    return marks
 
 
-def test_what_windows_wait_for_is_told_at_once_where_little_is_left_to_read() -> None:
-    """Not in a backlog; and nothing twice.
+def test_what_records_brought_event_time_to_is_told_along_with_them() -> None:
+    """Nothing twice, and no revision of what is older.
 
     ::
 
-        seconds   0     1     1.2   1.3   1.4
-        read            100   200         300
-        left                  some  little  much
-        told      None  100         200
+        seconds   1     1.2   1.21  1.4   1.5   2.2
+        read            200   300   200   None
+        told      0     200   (300)             300
     """
-    marks = MarkSchedule(idle_after_s=10)
-    marks.take(ONE, None, now_s=0)
-    assert marks.due(0, behind, near) == ([Progress(ONE, None, False)], [])
-    marks.read(ONE, 100, now_s=1)
-    assert marks.due(1, behind, near) == ([], [Progress(ONE, 100, False)])
+    marks = followed()
+    assert marks.along(ONE, 200, 1.2) == Progress(ONE, 200, False)
     marks.read(ONE, 200, now_s=1.2)
-    assert marks.due(1.2, behind) == ([], [])
-    assert marks.due(1.3, behind, near) == ([], [Progress(ONE, 200, False)])
-    assert marks.due(1.4, behind, near) == ([], [])
-    marks.read(ONE, 300, now_s=1.4)
-    assert marks.due(1.5, behind, behind) == ([], [])
+    assert told(marks, 1.2, behind) == []
+    assert marks.along(ONE, 300, 1.21) is None  # too soon after the other
+    marks.read(ONE, 300, now_s=1.21)
+    assert marks.along(ONE, 200, 1.4) is None
+    assert marks.along(ONE, None, 1.5) is None
+    assert told(marks, 2.2, behind) == [Progress(ONE, 300, False)]
+    assert marks.along(ONE, 300, 3) is None
+    marks.read(ONE, 500, now_s=3)
+    assert marks.along(ONE, 400, 3) == Progress(ONE, 500, False)
+    assert marks.along(TWO, 300, 3) is None
 
 
 def test_a_partition_that_wakes_leaves_others_a_second_to_wake() -> None:
     """Its progress closes no window before they had the time to say that they are active."""
-    marks = MarkSchedule(idle_after_s=10)
-    marks.take(ONE, None, now_s=0)
-    told(marks, 0, ended)
-    told(marks, 10, ended)
+    marks = followed()
+    assert told(marks, 12, ended) == [Progress(ONE, 0, True)]
+    assert marks.along(ONE, 900, 20) is None
     marks.read(ONE, 900, now_s=20)
-    assert marks.due(20, ended, near) == ([Progress(ONE, None, False)], [])
-    assert marks.due(20.5, ended, near) == ([], [])
-    assert marks.due(21, ended, near) == ([], [Progress(ONE, 900, False)])
+    assert marks.due(20, ended) == ([Progress(ONE, 0, False)], [])
+    assert marks.along(ONE, 950, 20.5) is None
+    assert marks.due(20.5, ended) == ([], [])
+    assert marks.due(21, ended) == ([], [Progress(ONE, 900, False)])
+    assert marks.along(ONE, 990, 21.1) == Progress(ONE, 990, False)
 
 
-def test_who_tells_is_told_when_event_time_rises() -> None:
-    """Revisions and bad records are no news; partitions of others neither."""
-    rung: list[int] = []
+def test_a_partition_taken_over_says_that_it_is_active_before_anything_goes_along() -> None:
+    """Zero is a time."""
     marks = MarkSchedule(idle_after_s=10)
-    marks.when_risen = lambda: rung.append(len(rung))
     marks.take(ONE, None, now_s=0)
-    for partition, event_ms in ((ONE, None), (ONE, 0), (ONE, 0), (TWO, 50), (ONE, 100), (ONE, 60)):
-        marks.read(partition, event_ms, now_s=1)
-    assert rung == [0, 1]
+    assert marks.along(ONE, 0, 0) is None
+    marks.read(ONE, 0, now_s=0)
+    assert told(marks, 0, behind) == [Progress(ONE, None, False)]
+    assert marks.along(ONE, 50, 5) is None
+    assert told(marks, 5, behind) == [Progress(ONE, 0, False)]
+    assert marks.along(ONE, 50, 6) == Progress(ONE, 50, False)
