@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pg_streaming_machine_learning.learning.forest.columns import MOST_CODES, Columns
+from pg_streaming_machine_learning.learning.forest.plan import MOST_WEIGHT
 
-__all__ = ["MOST_WEIGHT", "as_matrix", "as_weights", "check_label", "check_weights", "cuts_of", "listed"]
-
-MOST_WEIGHT = 1e12
-"""Of a sample."""
+__all__ = ["as_matrix", "as_weights", "check_label", "check_weights", "cuts_of", "listed"]
 
 Matrix = NDArray[np.float64]
 

@@ -23,7 +23,6 @@ from pg_streaming_machine_learning.learning.forest.arrays import (
     widened,
 )
 from pg_streaming_machine_learning.learning.forest.giving_up import compacted, is_too_large, let_rest
-from pg_streaming_machine_learning.learning.forest.kernel.adwin import ADWIN_SIZE
 from pg_streaming_machine_learning.learning.forest.kernel.member import (
     EVENT_SIZE,
     EVENTS,
@@ -66,7 +65,7 @@ class CompiledForest:
         self._code_room: dict[int, int] = {}
         self._states = np.zeros((members, STATE_SIZE), np.int64)
         self._tallies = np.zeros((members, 2))
-        self._detectors = np.zeros((members, 2, ADWIN_SIZE), np.int64)
+        self._detectors = np.zeros((members, 2, layout.ADWIN_SIZE), np.int64)
         self._events = np.zeros((members, _EVENTS, EVENT_SIZE))
         self._told: list[tuple[int, int, int, float, float, bool]] = []
         self.importances = np.zeros((members, 0))

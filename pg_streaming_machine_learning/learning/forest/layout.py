@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ARRAYS", "Capacity", "Shape"]
+__all__ = ["ADWIN_MOST", "ADWIN_ROWS", "ADWIN_SIZE", "ARRAYS", "CHECK_EVERY", "Capacity", "Shape"]
 
 META, FEATURE, CHILD, BOUND, COUNTS, PLACE, SCORES, SUBSPACE, TABLE, POOL, CODES, FREE, SETS = range(13)
 ARRAYS = 13
@@ -37,12 +37,27 @@ NODES, LEAVES, BLOCKS, FREED, SETS_USED, RNG, RESTING, CHECK = range(8)
 META_SIZE = 8
 """Places in META."""
 
+CHECK_EVERY = 1000
+"""Samples after which a leaf that rests may come back."""
+
 STATISTICS = 7
+"""Of a block: weight, mean, sum of squared deviations, least, greatest, and two for naive Bayes."""
 
 POINTS = 16
-SHARES = 11
+"""Bounds of a feature that are looked at for a split."""
 
-"""Of a block: weight, mean, sum of squared deviations, least, greatest."""
+SHARES = 11
+"""Steps of a class's share by which the values of a nominal feature are put together."""
+
+ADWIN_ROWS = 40
+"""Sizes of buckets a detector may have, each twice the one before."""
+
+ADWIN_MOST = 5
+"""Buckets of a size; one more, and the two oldest become one of twice the size."""
+
+ADWIN_SIZE = 4 + ADWIN_ROWS + ADWIN_ROWS * (ADWIN_MOST + 1)
+"""int64 numbers of a detector: width, sum, last row in use, values so far; buckets of each row; the sums of
+the buckets, row by row, oldest first, 0 where there is none."""
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,15 @@ from pg_streaming_machine_learning.learning.forest.arithmetic import log2
 from pg_streaming_machine_learning.learning.forest.layout import Capacity, Shape
 from pg_streaming_machine_learning.learning.subspace import subspace_size
 
-__all__ = ["LEAF_KINDS", "ForestPlan", "Votes", "plan_of"]
+__all__ = ["LEAF_KINDS", "MOST_WEIGHT", "ForestPlan", "Votes", "plan_of"]
 
 LEAF_KINDS = ("mc", "nb", "nba")
 """Majority class, naive Bayes, whichever of both was right more often: as the kernel counts them."""
 
 LN2 = 0.6931471805599453
-_MOST_WEIGHT = 1e12
+MOST_WEIGHT = 1e12
+"""Of a sample, and of a class."""
+
 _MEMBER_BYTES = 16_384
 _MOST_TIMES = 64
 
@@ -152,7 +154,7 @@ def plan_of(forest: Any) -> ForestPlan:
         if value is not None and (isinstance(value, str) or not isinstance(value, Collection)):
             raise ValueError(f"{name} is {value!r}, expected several, or None")
     weights = [] if forest.class_weights is None else list(forest.class_weights.values())
-    if not all(0 <= weight <= _MOST_WEIGHT for weight in weights):
+    if not all(0 <= weight <= MOST_WEIGHT for weight in weights):
         raise ValueError(f"class_weights is {forest.class_weights!r}, expected numbers from 0 to 1e12")
     if not isinstance(forest.n_jobs, int | np.integer) or not 1 <= forest.n_jobs <= 256:
         raise ValueError(f"n_jobs is {forest.n_jobs!r}, expected a whole number from 1 to 256")

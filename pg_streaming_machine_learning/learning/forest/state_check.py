@@ -9,19 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pg_streaming_machine_learning.errors import SnapshotError
-from pg_streaming_machine_learning.learning.forest.layout import Capacity, Shape
+from pg_streaming_machine_learning.learning.forest.layout import (
+    ADWIN_MOST,
+    ADWIN_ROWS,
+    ADWIN_SIZE,
+    CHECK_EVERY,
+    Capacity,
+    Shape,
+)
 
 __all__ = ["check_state"]
 
-# ADWIN: width, sum, last row, ticks; buckets of each row; buckets.
-_ROWS, _MOST = 40, 5
-_DETECTOR = 4 + _ROWS + _ROWS * (_MOST + 1)
-
-_MOST_WIDTH = 1 << (_ROWS - 1)
+_MOST_WIDTH = 1 << (ADWIN_ROWS - 1)
 """A wider window would come to buckets of a size for which there is no row."""
 
 _MOST_SAMPLES = 1 << 62
-_CHECK_EVERY = 1000
 
 State = Mapping[str, NDArray[Any]]
 
@@ -86,7 +88,7 @@ def _check_shapes(state: State, shape: Shape, members: int, n_features: int) -> 
     wanted: dict[str, tuple[tuple[int, ...], Any]] = {
         "members": ((members, 5), np.int64),
         "tallies": ((members, 2), np.float64),
-        "detectors": ((members, 2, _DETECTOR), np.int64),
+        "detectors": ((members, 2, ADWIN_SIZE), np.int64),
         "importances": ((members, n_features), np.float64),
         "trees": (trees.shape, np.int64),
         "feature": ((nodes,), np.int32),
@@ -121,23 +123,23 @@ def _check_members(state: State) -> None:
     _require((state["counts"] >= 0).all(), "counts")
     _require((state["importances"] >= 0).all() and (state["scores"] >= 0).all(), "sums")
     checks = state["trees"][:, 5]
-    _require((checks >= 0).all() and (checks < _CHECK_EVERY).all(), "trees")
+    _require((checks >= 0).all() and (checks < CHECK_EVERY).all(), "trees")
 
 
 def _check_detectors(detectors: NDArray[Any]) -> None:
     """See that the buckets of each detector make up its width and its sum."""
     width, total, last, ticks = (detectors[..., place] for place in range(4))
-    counts = detectors[..., 4 : 4 + _ROWS]
-    buckets = detectors[..., 4 + _ROWS :].reshape(*detectors.shape[:2], _ROWS, _MOST + 1)
-    _require((counts >= 0).all() and (counts <= _MOST).all(), "detectors")
-    _require((last >= 0).all() and (last < _ROWS).all(), "detectors")
+    counts = detectors[..., 4 : 4 + ADWIN_ROWS]
+    buckets = detectors[..., 4 + ADWIN_ROWS :].reshape(*detectors.shape[:2], ADWIN_ROWS, ADWIN_MOST + 1)
+    _require((counts >= 0).all() and (counts <= ADWIN_MOST).all(), "detectors")
+    _require((last >= 0).all() and (last < ADWIN_ROWS).all(), "detectors")
     _require((width < _MOST_WIDTH).all(), "detectors")
     _require((ticks >= width).all() and (ticks < _MOST_SAMPLES).all(), "detectors")
-    rows = np.arange(_ROWS)
+    rows = np.arange(ADWIN_ROWS)
     _require(((counts == 0) | (rows <= last[..., None])).all(), "detectors")
     sizes = np.int64(1) << rows
     _require(((counts * sizes).sum(axis=-1) == width).all(), "detectors")
-    in_use = np.arange(_MOST + 1) < counts[..., None]
+    in_use = np.arange(ADWIN_MOST + 1) < counts[..., None]
     used = np.where(in_use, buckets, 0)
     _require((used == buckets).all(), "detectors")
     _require((used >= 0).all() and (used <= sizes[:, None]).all(), "detectors")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pg_streaming_machine_learning.learning.forest import arithmetic as plain
 from pg_streaming_machine_learning.learning.forest.backend import Backend
+from pg_streaming_machine_learning.learning.forest.layout import ADWIN_SIZE
 from pg_streaming_machine_learning.learning.forest.reference.adwin import Adwin
 from pg_streaming_machine_learning.learning.forest.splitmix import Splitmix
 
@@ -121,7 +122,7 @@ def test_plain_and_compiled_detectors_are_the_same(
     """Every cut, and the whole window, on streams whose mean changes."""
     random = np.random.default_rng(2)
     module = compiled("adwin")
-    adwin, twin = Adwin(), np.zeros(module.ADWIN_SIZE, np.int64)
+    adwin, twin = Adwin(), np.zeros(ADWIN_SIZE, np.int64)
     estimates = np.zeros(2)
     cuts = 0
     for rate in rates:

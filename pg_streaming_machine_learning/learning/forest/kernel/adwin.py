@@ -16,12 +16,9 @@ import numpy as np
 from numba import njit
 
 from pg_streaming_machine_learning.learning.forest.kernel.arithmetic import log2
+from pg_streaming_machine_learning.learning.forest.layout import ADWIN_MOST, ADWIN_ROWS
 
-__all__ = ["ADWIN_SIZE", "adwin_add"]
-
-ROWS = 40
-MOST = 5
-"""Buckets of a size; one more, and the two oldest become one of twice the size."""
+__all__ = ["adwin_add"]
 
 EVERY = 32
 """Values between two looks for a cut."""
@@ -30,23 +27,22 @@ LEAST_WIDTH = 10
 LEAST_PART = 5.0
 
 WIDTH, TOTAL, LAST, TICKS, COUNT = range(5)
-BUCKETS = COUNT + ROWS
-ADWIN_SIZE = BUCKETS + ROWS * (MOST + 1)
-"""int64 numbers: width, sum, last row in use, values so far, buckets of each row; buckets, oldest first."""
+BUCKETS = COUNT + ADWIN_ROWS
+"""Places in the numbers of a detector: see `layout.ADWIN_SIZE`."""
 
 LN2 = 0.6931471805599453
 
 
 @njit(forceinline=True, error_model="numpy")
 def _append(a, row, value):
-    a[BUCKETS + row * (MOST + 1) + a[COUNT + row]] = value
+    a[BUCKETS + row * (ADWIN_MOST + 1) + a[COUNT + row]] = value
     a[COUNT + row] += 1
 
 
 @njit(forceinline=True, error_model="numpy")
 def _drop_oldest(a):
     last = a[LAST]
-    at = BUCKETS + last * (MOST + 1)
+    at = BUCKETS + last * (ADWIN_MOST + 1)
     a[WIDTH] -= np.int64(1) << last
     a[TOTAL] -= a[at]
     for k in range(a[COUNT + last] - 1):
@@ -71,7 +67,7 @@ def _has_cut(a, delta):
         size = np.float64(np.int64(1) << row)
         for k in range(a[COUNT + row]):
             n += size
-            u += np.float64(a[BUCKETS + row * (MOST + 1) + k])
+            u += np.float64(a[BUCKETS + row * (ADWIN_MOST + 1) + k])
             rest = width - n
             if rest < LEAST_PART:
                 return False
@@ -95,14 +91,14 @@ def adwin_add(a, value, delta, estimates):
     a[WIDTH] += 1
     a[TOTAL] += value
     row = 0
-    while a[COUNT + row] == MOST + 1:
-        at = BUCKETS + row * (MOST + 1)
+    while a[COUNT + row] == ADWIN_MOST + 1:
+        at = BUCKETS + row * (ADWIN_MOST + 1)
         merged = a[at] + a[at + 1]
-        for k in range(MOST - 1):
+        for k in range(ADWIN_MOST - 1):
             a[at + k] = a[at + k + 2]
-        a[at + MOST - 1] = 0
-        a[at + MOST] = 0
-        a[COUNT + row] = MOST - 1
+        a[at + ADWIN_MOST - 1] = 0
+        a[at + ADWIN_MOST] = 0
+        a[COUNT + row] = ADWIN_MOST - 1
         row += 1
         if row > a[LAST]:
             a[LAST] = row

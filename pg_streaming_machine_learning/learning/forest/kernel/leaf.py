@@ -24,7 +24,18 @@ from pg_streaming_machine_learning.learning.forest.kernel.memory import (
 )
 from pg_streaming_machine_learning.learning.forest.kernel.tree import take_block
 
-__all__ = ["ADAPTIVE", "BAYES", "MAJORITY", "add", "begin_block", "refresh", "say"]
+__all__ = [
+    "ADAPTIVE",
+    "BAYES",
+    "MAJORITY",
+    "add",
+    "begin_block",
+    "bits_of_code",
+    "bits_of_number",
+    "gather",
+    "refresh",
+    "say",
+]
 
 MAJORITY, BAYES, ADAPTIVE = range(3)
 """Kinds of leaves."""
@@ -53,6 +64,21 @@ def gather(tree, plan, leaf, row, scratch):
                 values[j] = np.nan
 
 
+@njit(forceinline=True, error_model="numpy")
+def bits_of_number(pool, sub, b, j, x):
+    """Return how many bits a number speaks against the class of a block."""
+    d = x - np.float64(pool[b, sub + j])
+    bits = d * d * np.float64(pool[b, 5 * sub + j])
+    bits = bits if bits < MOST_BITS else MOST_BITS
+    return bits + np.float64(pool[b, 6 * sub + j])
+
+
+@njit(forceinline=True, error_model="numpy")
+def bits_of_code(weight, known):
+    """Return how many bits a nominal value speaks against a class that has it so often."""
+    return -log2((np.float64(weight) + 0.5) / (np.float64(known) + 1.0))
+
+
 @njit(error_model="numpy")
 def _fit(tree, plan, b, scratch):
     """Return how many bits a sample's numbers speak against the class of a block, each in `terms`."""
@@ -61,12 +87,8 @@ def _fit(tree, plan, b, scratch):
     terms = terms_of(scratch, plan)
     sub = plan.sub
     for j in range(sub):
-        x = values[j]
-        d = x - np.float64(pool[b, sub + j])
-        bits = d * d * np.float64(pool[b, 5 * sub + j])
-        bits = bits if bits < MOST_BITS else MOST_BITS
-        bits = bits + np.float64(pool[b, 6 * sub + j])
-        terms[j] = bits if x == x else 0.0
+        bits = bits_of_number(pool, sub, b, j, values[j])
+        terms[j] = bits if values[j] == values[j] else 0.0
     s0 = 0.0
     s1 = 0.0
     s2 = 0.0
@@ -95,8 +117,7 @@ def _fit_nominal(tree, plan, leaf, b, row):
     for j in range(plan.sub):
         column = subspace[leaf, j]
         if offsets[column] >= 0 and row[column] >= 0.0:
-            weight = np.float64(codes[b, offsets[column] + np.int64(row[column])])
-            total -= log2((weight + 0.5) / (np.float64(pool[b, j]) + 1.0))
+            total += bits_of_code(codes[b, offsets[column] + np.int64(row[column])], pool[b, j])
     return total
 
 
@@ -121,7 +142,7 @@ def say(tree, plan, node, leaf, row, scratch):
     total = 0.0
     majority = np.int64(0)
     for c in range(plan.classes):
-        total += np.float64(counts[node, c])
+        total += counts[node, c]
         if counts[node, c] > counts[node, majority]:
             majority = c
     bayes = np.int64(-1)
@@ -131,7 +152,7 @@ def say(tree, plan, node, leaf, row, scratch):
             b = np.int64(table[leaf, c])
             if b < 0:
                 continue
-            bits = log2(np.float64(counts[node, c])) - _fit(tree, plan, b, scratch)
+            bits = log2(counts[node, c]) - _fit(tree, plan, b, scratch)
             if plan.nominal:
                 bits -= _fit_nominal(tree, plan, leaf, b, row)
             logs[c] = bits
@@ -151,7 +172,7 @@ def say(tree, plan, node, leaf, row, scratch):
             probabilities[c] = probabilities[c] / norm
     elif total > 0.0:
         for c in range(plan.classes):
-            probabilities[c] = np.float64(counts[node, c]) / total
+            probabilities[c] = counts[node, c] / total
     else:
         for c in range(plan.classes):
             probabilities[c] = 0.0

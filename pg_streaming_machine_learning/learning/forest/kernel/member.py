@@ -7,9 +7,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from pg_streaming_machine_learning.learning.forest.kernel.adwin import ADWIN_SIZE, adwin_add
-from pg_streaming_machine_learning.learning.forest.kernel.arithmetic import log2
-from pg_streaming_machine_learning.learning.forest.kernel.leaf import add, gather, refresh, say
+from pg_streaming_machine_learning.learning.forest.kernel.adwin import adwin_add
+from pg_streaming_machine_learning.learning.forest.kernel.leaf import (
+    add,
+    bits_of_code,
+    bits_of_number,
+    gather,
+    refresh,
+    say,
+)
 from pg_streaming_machine_learning.learning.forest.kernel.memory import (
     child_of,
     codes_of,
@@ -37,8 +43,15 @@ from pg_streaming_machine_learning.learning.forest.kernel.tree import (
     has_room,
     is_full,
     reset,
+    weight_of,
 )
-from pg_streaming_machine_learning.learning.forest.layout import CHECK, LEAVES, RESTING
+from pg_streaming_machine_learning.learning.forest.layout import (
+    ADWIN_SIZE,
+    CHECK,
+    CHECK_EVERY,
+    LEAVES,
+    RESTING,
+)
 
 __all__ = ["DRIFT", "EVENT_SIZE", "WARNING", "run"]
 
@@ -53,9 +66,6 @@ WARNING, DRIFT = 0, 1
 EVENT_SIZE = 5
 """Of an event: kind, sample, mean error before and after, 1 if a tree from the background took over."""
 
-CHECK_EVERY = 1000
-"""Samples after which a leaf that rests may come back."""
-
 
 @njit(error_model="numpy")
 def _promise(tree, plan, leaf):
@@ -66,7 +76,7 @@ def _promise(tree, plan, leaf):
     total = 0.0
     most = 0.0
     for c in range(plan.classes):
-        n = np.float64(counts[node, c])
+        n = counts[node, c]
         total += n
         most = n if n > most else most
     return total - most
@@ -120,7 +130,6 @@ def _make_room(tree, plan, leaf):
 def _wake(tree, plan):
     """Let the most promising leaf that rests watch again, if it promises twice what another does."""
     meta = meta_of(tree, plan)
-    counts = counts_of(tree, plan)
     place = place_of(tree, plan)
     scores = scores_of(tree, plan)
     n_leaves = meta[LEAVES]
@@ -139,12 +148,8 @@ def _wake(tree, plan):
         if most <= 2.0 * least:
             return
         _rest(tree, plan, other)
-    node = place[found, 0]
-    total = 0.0
-    for c in range(plan.classes):
-        total += np.float64(counts[node, c])
     place[found, 1] = 1
-    scores[found, 0] = total + plan.grace
+    scores[found, 0] = weight_of(tree, plan, place[found, 0]) + plan.grace
     scores[found, 1] = 0.0
     scores[found, 2] = 0.0
     meta[RESTING] -= 1
@@ -161,9 +166,9 @@ def _learn(tree, plan, leaf, row, y, w, majority, bayes, importance, scratch):
     scores = scores_of(tree, plan)
     node = np.int64(0)
     while feature[node] >= 0:
-        counts[node, y] = np.float64(counts[node, y]) + w
+        counts[node, y] += w
         node = child[node] + goes_right(tree, plan, node, row)
-    counts[node, y] = np.float64(counts[node, y]) + w
+    counts[node, y] += w
     if majority == y:
         scores[leaf, 1] += w
     if bayes == y:
@@ -178,9 +183,7 @@ def _learn(tree, plan, leaf, row, y, w, majority, bayes, importance, scratch):
     while not add(tree, plan, leaf, row, y, w, scratch):
         if not _make_room(tree, plan, leaf):
             return
-    weight = 0.0
-    for c in range(plan.classes):
-        weight += np.float64(counts[node, c])
+    weight = weight_of(tree, plan, node)
     if weight >= scores[leaf, 0]:
         try_to_split(tree, plan, node, leaf, weight, importance, scratch)
 
@@ -224,22 +227,18 @@ def _explain(tree, plan, leaf, row, by_bayes, trust, scratch, reasons, base):
     child = child_of(tree, plan)
     counts = counts_of(tree, plan)
     node = np.int64(0)
-    total = 0.0
+    total = weight_of(tree, plan, node)
     for c in range(plan.classes):
-        total += np.float64(counts[0, c])
-    for c in range(plan.classes):
-        logs[c] = np.float64(counts[0, c]) / total
+        logs[c] = counts[node, c] / total
         base[c] += trust * logs[c]
     while feature[node] >= 0:
         column = feature[node] >> 1
         node = child[node] + goes_right(tree, plan, node, row)
-        total = 0.0
-        for c in range(plan.classes):
-            total += np.float64(counts[node, c])
+        total = weight_of(tree, plan, node)
         if total <= 0.0:
             continue
         for c in range(plan.classes):
-            share = np.float64(counts[node, c]) / total
+            share = counts[node, c] / total
             reasons[column, c] += trust * (share - logs[c])
             logs[c] = share
     if not by_bayes:
@@ -274,15 +273,12 @@ def _blame_bayes(tree, plan, leaf, row, trust, scratch, reasons):
             b = np.int64(table[leaf, c])
             if b < 0 or pool[b, j] <= 0.0:
                 continue
-            d = x - np.float64(pool[b, sub + j])
-            bits = d * d * np.float64(pool[b, 5 * sub + j])
-            if plan.nominal and offsets[column] >= 0:
+            if not (plan.nominal and offsets[column] >= 0):
+                bits = bits_of_number(pool, sub, b, j, x)
+            elif x >= 0.0:
+                bits = bits_of_code(codes[b, offsets[column] + np.int64(x)], pool[b, j])
+            else:
                 bits = 0.0
-                if x >= 0.0:
-                    weight = np.float64(codes[b, offsets[column] + np.int64(x)])
-                    bits = -log2((weight + 0.5) / (np.float64(pool[b, j]) + 1.0))
-            bits = bits if bits < 100.0 else 100.0
-            bits += np.float64(pool[b, 6 * sub + j])
             lowest = bits if bits < lowest else lowest
             highest = bits if bits > highest else highest
         if highest > lowest:

@@ -283,7 +283,7 @@ def _missing_right(tree, plan, leaf, j, left, right):
 
 
 @njit(error_model="numpy")
-def _put_set(tree, plan, leaf, j, step, shares, to_right):
+def _put_set(tree, plan, leaf, j, step, shares):
     """Write down which nominal values go left, and which were met; return the number of the set."""
     sizes = sizes_of(plan)
     meta = meta_of(tree, plan)
@@ -368,7 +368,7 @@ def _split(tree, plan, node, leaf, j, scratch):
     _divide(tree, plan, leaf, j, bound, lefts, rights, shares)
     to_right = _missing_right(tree, plan, leaf, j, lefts, rights)
     if plan.nominal and offsets[column] >= 0:
-        bound = np.float64(_put_set(tree, plan, leaf, j, bound, shares, to_right))
+        bound = np.float64(_put_set(tree, plan, leaf, j, bound, shares))
     feature[node] = 2 * column + to_right
     border[node] = bound
     child[node] = left
@@ -382,7 +382,7 @@ def _split(tree, plan, node, leaf, j, scratch):
         for c in range(plan.classes):
             weight = lefts[c] if side == 0 else rights[c]
             counts[at_node, c] = weight
-            total += np.float64(counts[at_node, c])
+            total += counts[at_node, c]
             table[at_leaf, c] = -1
         feature[at_node] = -1
         child[at_node] = at_leaf
@@ -418,7 +418,7 @@ def try_to_split(tree, plan, node, leaf, weight, importance, scratch):
     classes = 0
     known = 0.0
     for c in range(plan.classes):
-        n = np.float64(counts[node, c])
+        n = counts[node, c]
         if n > 0.0:
             classes += 1
             known += xlog2x(n)

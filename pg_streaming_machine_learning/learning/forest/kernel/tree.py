@@ -33,7 +33,17 @@ from pg_streaming_machine_learning.learning.forest.layout import (
     SETS_USED,
 )
 
-__all__ = ["draw_subspace", "find", "free_blocks", "goes_right", "has_room", "is_full", "reset", "take_block"]
+__all__ = [
+    "draw_subspace",
+    "find",
+    "free_blocks",
+    "goes_right",
+    "has_room",
+    "is_full",
+    "reset",
+    "take_block",
+    "weight_of",
+]
 
 
 @njit
@@ -120,6 +130,16 @@ def find(tree, plan, row):
     while feature[node] >= 0:
         node = child[node] + goes_right(tree, plan, node, row)
     return node
+
+
+@njit
+def weight_of(tree, plan, node):
+    """Return the weight that passed a node, of all classes."""
+    counts = counts_of(tree, plan)
+    total = 0.0
+    for c in range(plan.classes):
+        total += counts[node, c]
+    return total
 
 
 @njit

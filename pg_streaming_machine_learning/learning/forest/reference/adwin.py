@@ -14,12 +14,9 @@ import math
 from collections.abc import Iterator, Sequence
 
 from pg_streaming_machine_learning.learning.forest.arithmetic import LN2, log2
+from pg_streaming_machine_learning.learning.forest.layout import ADWIN_MOST, ADWIN_ROWS
 
 __all__ = ["Adwin"]
-
-ROWS = 40
-MOST = 5
-"""Buckets of a size; one more, and the two oldest become one of twice the size."""
 
 EVERY = 32
 """Values between two looks for a cut."""
@@ -74,7 +71,7 @@ class Adwin:
         self.total += value
         self.ticks += 1
         row = 0
-        while len(self.rows[row]) > MOST:
+        while len(self.rows[row]) > ADWIN_MOST:
             if row + 1 == len(self.rows):
                 self.rows.append([])
             first, second, *rest = self.rows[row]
@@ -124,10 +121,10 @@ class Adwin:
         Width, sum, number of the last row, values ever seen, buckets of each of 40 rows, and 40 times 6 sums
         of buckets, oldest first, 0 where there is none.
         """
-        rows = self.rows + [[]] * (ROWS - len(self.rows))
+        rows = self.rows + [[]] * (ADWIN_ROWS - len(self.rows))
         numbers = [self.width, self.total, len(self.rows) - 1, self.ticks, *map(len, rows)]
         for row in rows:
-            numbers += row + [0] * (MOST + 1 - len(row))
+            numbers += row + [0] * (ADWIN_MOST + 1 - len(row))
         return numbers
 
     @classmethod
@@ -135,6 +132,6 @@ class Adwin:
         """Return the detector of which `to_numbers` made these."""
         adwin = cls()
         adwin.width, adwin.total, last, adwin.ticks = numbers[:4]
-        counts, sums = numbers[4 : 4 + ROWS], numbers[4 + ROWS :]
-        adwin.rows = [list(sums[row * (MOST + 1) :][: counts[row]]) for row in range(last + 1)]
+        counts, sums = numbers[4 : 4 + ADWIN_ROWS], numbers[4 + ADWIN_ROWS :]
+        adwin.rows = [list(sums[row * (ADWIN_MOST + 1) :][: counts[row]]) for row in range(last + 1)]
         return adwin

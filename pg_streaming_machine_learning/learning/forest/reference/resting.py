@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pg_streaming_machine_learning.learning.forest.arithmetic import add_up
+from pg_streaming_machine_learning.learning.forest.layout import CHECK_EVERY
 from pg_streaming_machine_learning.learning.forest.reference.leaf import Leaf
 from pg_streaming_machine_learning.learning.forest.reference.world import World
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from pg_streaming_machine_learning.learning.forest.reference.tree import Tree
 
 __all__ = ["give_up", "has_room", "is_too_large", "look_after"]
-
-CHECK_EVERY = 1000
-"""Samples after which a leaf that rests may come back."""
 
 
 def has_room(tree: Tree, leaf: Leaf, c: int, world: World) -> bool:

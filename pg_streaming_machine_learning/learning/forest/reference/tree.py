@@ -67,6 +67,10 @@ class Tree:
     """
 
     def __init__(self, world: World, seed: int) -> None:
+        self._begin(world, seed)
+
+    def _begin(self, world: World, seed: int) -> None:
+        """Be one leaf that knows nothing."""
         self.random = Splitmix(seed)
         self.nodes = [Node(0, [0.0] * world.n_classes)]
         self.leaves = [Leaf(0, self._draw(world), world.plan.grace_period)]
@@ -83,7 +87,7 @@ class Tree:
         and a tree with too many nodes begins anew, as none can be taken out.
         """
         if resting.is_too_large(self, world):
-            self.__init__(world, self.random.next())  # type: ignore[misc]
+            self._begin(world, self.random.next())
             return
         resting.give_up(self, world)
         for node in self.nodes:
