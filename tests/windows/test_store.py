@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pg_streaming_machine_learning.errors import SnapshotError, WindowError
+from pg_streaming_machine_learning.records.snapshot import write_state
 from pg_streaming_machine_learning.records.update import Metric, SourcePlace, WindowUpdate
 from pg_streaming_machine_learning.records.window import Window
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 from pg_streaming_machine_learning.windows.store import WindowStore
+from tests.windows.stored import DAMAGES, Damage, assert_refused_or_stored_again, damaged
 
 CPU = Metric("CPU", "UTILIZATION", "PERCENT")
 MEMORY = Metric("MEMORY", "UTILIZATION", "PERCENT")
@@ -211,6 +213,28 @@ def test_negative_zero_and_nan_survive_a_snapshot() -> None:
     restored.restore(filled(update(value=-0.0), update(value=math.nan, metric=MEMORY)).snapshot())
     [closed] = restored.close(12)
     assert [repr(values[0]) for values, _ in closed.revisions.values()] == ["-0.0", "nan"]
+
+
+def test_a_snapshot_of_the_version_before_is_read() -> None:
+    """It was JSON."""
+    revision = ["CPU", "UTILIZATION", "PERCENT", "labeled", [1.0] * 10 + [math.nan], 1]
+    windows = store()
+    windows.restore(write_state("store", 1, [[0, "web", [revision]], [5, "db", []]]))
+    web, db = windows.close(99)
+    assert (web.host, repr(web.revisions[CPU, "labeled"])) == ("web", f"({(1.0,) * 10 + (math.nan,)}, 1)")
+    assert (db.host, db.window.start_ms, db.revisions) == ("db", 5, {})
+    with pytest.raises(SnapshotError, match="state of the open windows is incomplete"):
+        store().restore(write_state("store", 1, [[0, "web", [["CPU"]]]]))
+
+
+@given(UPDATES, DAMAGES, st.none() | st.integers(0, 3000))
+def test_damaged_bytes_are_refused_or_read_as_something(
+    updates: list[WindowUpdate], damage: Damage, length: int | None
+) -> None:
+    """No other error, and what was taken on can be stored again."""
+    windows = store()
+    data = damaged(filled(*updates).snapshot(), damage, length)
+    assert_refused_or_stored_again(windows.restore, windows.snapshot, data)
 
 
 def test_bytes_of_something_else_are_refused() -> None:
