@@ -95,7 +95,7 @@ def _acknowledge_on_error() -> None:
             if "FENCED" in str(error):
                 raise
             with suppress(Exception):
-                self._producer.abort_transaction(5.0)
+                self.producer.abort_transaction(5.0)
 
     _put(KafkaTransactions, "write", write)
 

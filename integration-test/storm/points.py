@@ -102,7 +102,7 @@ def _produce(self: Any, inner: Callable[..., Any], record: Any) -> None:
 
 
 def _finish(self: Any, inner: Callable[..., Any]) -> None:
-    self._producer.flush(1.0)  # at the point the records are in the broker, as they are after a slow commit
+    self.producer.flush(1.0)  # at the point the records are in the broker, as they are after a slow commit
     reached("before-commit")
     reached("before-router-commit" if "-router-" in self.transactional_id else "before-engine-commit")
     inner(self)

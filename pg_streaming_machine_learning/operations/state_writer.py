@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from pg_streaming_machine_learning.errors import BrokerUnreachable, TransactionError
 from pg_streaming_machine_learning.state.layout import StateRecord
+from pg_streaming_machine_learning.state.writers import names_of
 
 __all__ = [
     "FencedError",
@@ -112,19 +113,23 @@ class KafkaStateWriter:
         self._bootstrap = bootstrap
         self._topic = topic
         self._id = transactional_id
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "transactional.id": transactional_id,
-                "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
-                "log_level": 0,
-            }
+        self._producer, self._other = (
+            Producer(
+                {
+                    "bootstrap.servers": bootstrap,
+                    "transactional.id": name,
+                    "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+                    "log_level": 0,
+                }
+            )
+            for name in names_of(transactional_id)
         )
 
     def fence(self) -> None:
         """Become the only writer under the name."""
         try:
             self._producer.init_transactions(ANSWER_WITHIN_S)
+            self._other.init_transactions(ANSWER_WITHIN_S)
         except KafkaException as error:
             raise self._failed(error) from error
 

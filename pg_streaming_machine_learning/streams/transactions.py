@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from confluent_kafka import KafkaException, Producer
 
 from pg_streaming_machine_learning.errors import TransactionError
+from pg_streaming_machine_learning.state.writers import names_of
 
 __all__ = ["Header", "KafkaTransactions", "OpenTransactions", "Outgoing", "Transactions"]
 
@@ -71,10 +72,10 @@ OpenTransactions = Callable[[str], Transactions]
 
 
 class KafkaTransactions:
-    """Transactions of a librdkafka producer, in a thread of its own.
+    """Transactions of two librdkafka producers in turns, in a thread of their own.
 
-    Nothing is retried or aborted by hand: after an error the process ends, and its successor's `open` has the
-    broker abort what was left.
+    Under which names, and why two, is said in `state.writers`. Nothing is retried or aborted by hand: after
+    an error the process ends, and its successor's `open` has the broker abort what was left.
 
     Parameters
     ----------
@@ -82,13 +83,23 @@ class KafkaTransactions:
         The brokers.
     transactional_id : str
         The writer's name. Of several with the same one only the last that was opened can write.
+
+    Attributes
+    ----------
+    transactional_id : str
+        The writer's name.
     """
 
     def __init__(self, bootstrap_servers: str, transactional_id: str) -> None:
         self.transactional_id = transactional_id
         self._bootstrap_servers = bootstrap_servers
-        self._producer: Producer | None = None
+        self._producers: list[Producer] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=transactional_id)
+
+    @property
+    def producer(self) -> Producer:
+        """The one whose turn it is."""
+        return self._producers[0]
 
     async def open(self) -> None:
         """Become the only writer under the name."""
@@ -103,11 +114,15 @@ class KafkaTransactions:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def fence(self) -> None:
-        """Make the producer, and have the broker refuse those before it; it blocks."""
-        self._producer = Producer(
+        """Make the producers, and have the broker refuse those before them; it blocks."""
+        end_s = time.monotonic() + FENCE_WITHIN_S
+        self._producers = [self._fenced(name, end_s) for name in names_of(self.transactional_id)]
+
+    def _fenced(self, name: str, end_s: float) -> Producer:
+        producer = Producer(
             {
                 "bootstrap.servers": self._bootstrap_servers,
-                "transactional.id": self.transactional_id,
+                "transactional.id": name,
                 "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
                 "compression.type": "gzip",
                 "compression.level": 1,
@@ -120,47 +135,44 @@ class KafkaTransactions:
                 "log_level": 0,
             }
         )
-        end_s = time.monotonic() + FENCE_WITHIN_S
         while True:
             try:
-                self._producer.init_transactions(max(1.0, end_s - time.monotonic()))
+                producer.init_transactions(max(1.0, end_s - time.monotonic()))
             except KafkaException as error:
                 if error.args[0].retriable() and time.monotonic() < end_s:
                     continue
                 raise self._failed("could not be begun", error) from error
-            return
+            return producer
 
     def write(self, records: Sequence[Outgoing]) -> None:
         """Write records in one transaction; it blocks."""
-        assert self._producer is not None
         try:
-            self._producer.begin_transaction()
+            self.producer.begin_transaction()
             for record in records:
                 self.produce(record)
             self.finish()
         except KafkaException as error:
             raise self._failed("failed", error) from error
+        self._producers.reverse()  # not after an error, which the same one has to repeat
 
     def produce(self, record: Outgoing) -> None:
         """Hand a record of the transaction to the producer."""
-        assert self._producer is not None
         headers: list[tuple[str, str | bytes | None]] | None = None
         if record.headers:
             headers = list(record.headers)
         while True:
             try:
-                self._producer.produce(
+                self.producer.produce(
                     record.topic, record.value, record.key, record.partition, headers=headers
                 )
             except BufferError:  # noqa: PERF203
-                self._producer.poll(0.1)
+                self.producer.poll(0.1)
             else:
                 return
 
     def finish(self) -> None:
         """Commit the transaction."""
-        assert self._producer is not None
-        self._producer.commit_transaction(COMMIT_WITHIN_S)
+        self.producer.commit_transaction(COMMIT_WITHIN_S)
 
     async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

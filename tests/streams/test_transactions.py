@@ -10,7 +10,15 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 
 from pg_streaming_machine_learning.demo.broker import EmbeddedBroker
 from pg_streaming_machine_learning.errors import TransactionError
@@ -107,6 +115,31 @@ def test_records_of_a_partition_keep_their_order(broker: EmbeddedBroker, topics:
 
     asyncio.run(write())
     assert values(broker, topics[0], 6000) == [str(number).encode() for number in range(6000)]
+
+
+def test_two_names_are_used_in_turns(broker: EmbeddedBroker, topics: tuple[str, str]) -> None:
+    """Under one the broker would refuse the next transaction until all of the last is marked."""
+    names: list[str] = []
+
+    class Noting(KafkaTransactions):
+        def _fenced(self, name: str, end_s: float) -> Producer:
+            names.append(name)
+            return super()._fenced(name, end_s)
+
+    async def write() -> int:
+        writer = Noting(broker.bootstrap, NAME)
+        await writer.open()
+        used = []
+        for number in range(4):
+            used.append(writer.producer)
+            await writer.commit([Outgoing(topics[0], 0, None, b"%d" % number)])
+        writer.close()
+        assert used[:2] == used[2:]
+        return len(set(map(id, used)))
+
+    assert asyncio.run(write()) == 2
+    assert names == [NAME, f"{NAME}-b"]
+    assert values(broker, topics[0], 4) == [b"0", b"1", b"2", b"3"]
 
 
 def test_a_record_as_large_as_a_chunk_of_a_snapshot_is_taken(
