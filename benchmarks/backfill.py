@@ -4,7 +4,7 @@ The bundled recording, again and again, goes into the input topic: windows of si
 revisions. The bare loop consumes batches and decodes keys and values with fastavro. The command `backfill`
 reads the same topic with the model of the settings (`MODEL` in the environment is another). Both in turns in
 this process, after a round that is not counted; on a real Kafka where Java 17 and Maven are, else on the
-embedded broker, which keeps some 150,000.
+embedded broker, which keeps some 150,000. What is printed is kept in `benchmarks/results/`.
 
     python benchmarks/backfill.py [records] [rounds]
 """
@@ -26,6 +26,8 @@ from rich.console import Console
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.rig.broker import start_broker
+from benchmarks.rig.machine import described
+from benchmarks.rig.page import kept_as
 from benchmarks.rig.scene import RECORDING, Scene
 from pg_streaming_machine_learning.cli.backfill_run import BackfillOptions, run_backfill
 from pg_streaming_machine_learning.config import Settings
@@ -47,7 +49,7 @@ def main() -> None:
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
     windows = RecordedWindows.load(RECORDING, minutes=MINUTES)
     in_a_pass = sum(len(step.revisions) for step in windows.steps())
-    with start_broker() as broker, DemoRegistry.start_in_thread() as registry:
+    with kept_as("backfill"), start_broker() as broker, DemoRegistry.start_in_thread() as registry:
         scene = Scene.make(broker, registry.url)
         sent = scene.send(windows, passes=max(1, round(records / in_a_pass)))
         report(scene, sent.updates, len(sent.windows), rounds)
@@ -62,14 +64,17 @@ def report(scene: Scene, records: int, windows: int, rounds: int) -> None:
         f"backfill, {model.rpartition('.')[2]}": lambda: time_backfill(scene.settings, windows),
     }
     taken = [{name: run() for name, run in ways.items()} for _ in range(rounds + 1)][1:]
-    print(f"{records} records, {windows} windows of a host, median of {rounds} rounds in turns")
+    for line in described():
+        print(line + "  ")
+    print(f"{records} records, {windows} windows of a host, median of {rounds} rounds in turns\n")
+    print("| way | seconds | records/s | windows/s | beside the bare loop |")
+    print("| --- | ---: | ---: | ---: | ---: |")
     bare, *_ = ways
     for name in ways:
         spent_s = median(each[name] for each in taken)
         share = median(each[bare] / each[name] for each in taken)
         print(
-            f"{name:40} {spent_s:7.2f} s {records / spent_s:9.0f} records/s "
-            f"{windows / spent_s:7.0f} windows/s {100 * share:4.0f} %"
+            f"| {name} | {spent_s:.2f} | {records / spent_s:,.0f} | {windows / spent_s:,.0f} | {share:.0%} |"
         )
 
 

@@ -6,6 +6,8 @@ of the worker, a process of its own with its ordinary settings, runs from when i
 made to when its last prediction is seen. Beside it runs, in turns, a bare aiokafka loop that only decodes the
 same records with fastavro (`rig/bare.py`).
 
+What a whole run prints is kept in `benchmarks/results/`.
+
     python benchmarks/topic_to_topic.py [--quick] [--seed N] [--only rate river hosts latency]
     python benchmarks/topic_to_topic.py --soak MINUTES [--seed N]
 """
@@ -17,7 +19,9 @@ import multiprocessing
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.rig.broker import BenchBroker, start_broker
 from benchmarks.rig.machine import described
+from benchmarks.rig.page import kept_as
 from benchmarks.rig.run import started, wait_until_restored
 from benchmarks.rig.scene import Scene
 from benchmarks.rig.soak import soak
@@ -33,6 +38,7 @@ from benchmarks.rig.watch import Watch
 from pg_streaming_machine_learning.demo.feed import PredictionReader
 from pg_streaming_machine_learning.demo.registry import DemoRegistry
 from pg_streaming_machine_learning.learning.models import DEFAULT_MODEL
+from pg_streaming_machine_learning.streams.transactions import KafkaTransactions, Outgoing
 
 RIVER = "river.forest.ARFClassifier"
 ROOT = Path(__file__).parent.parent
@@ -121,9 +127,17 @@ def main() -> None:
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="run at 5,000 windows/s instead")
     options = parser.parse_args()
     size = QUICK if options.quick else WHOLE
+    is_whole = not options.quick and list(options.only) == list(PARTS)
+    name = "topic_to_topic" if options.soak is None else "soak"
+    with kept_as(name) if is_whole else nullcontext():
+        measure(size, options)
+
+
+def measure(size: Size, options: argparse.Namespace) -> None:
+    """Print what was measured, and on what."""
     for line in described():
-        print(line)
-    print(f"seed {options.seed}, model {DEFAULT_MODEL}, windows of {len(METRICS)} metrics in one revision")
+        print(line + "  ")
+    print(f"seed {options.seed}, model {DEFAULT_MODEL}, windows of {len(METRICS)} metrics in one revision  ")
     print(f"windows of {SIZE_S} s every {HOP_S} s; {size}", flush=True)
     with start_broker() as broker, DemoRegistry.start_in_thread() as registry:
         bench = Bench(broker, registry.url, size, options.seed)
@@ -208,6 +222,7 @@ def measure_latency(bench: Bench) -> None:
             closing_ms = reader.read(record).window_start_ms + waited
             if closing_ms in sent:
                 latencies.append((seen_s - sent[closing_ms]) * 1000)
+    row("a transaction of one record, p50; a prediction takes two", f"{transaction_ms(scene):.1f} ms")
     cuts = statistics.quantiles(latencies, n=100)
     for name, value, limit in (("p50", cuts[49], P50_MS), ("p99", cuts[98], P99_MS)):
         row(
@@ -216,6 +231,19 @@ def measure_latency(bench: Bench) -> None:
             f"≤ {limit:g} ms",
             value <= limit,
         )
+
+
+def transaction_ms(scene: Scene) -> float:
+    """Return how long a transaction takes on this broker with nothing else to do, median, milliseconds."""
+    writer = KafkaTransactions(scene.bootstrap, "benchmark")
+    writer.fence()
+    taken_ms = []
+    for _ in range(200):
+        begin_s = time.perf_counter()
+        writer.write([Outgoing(scene.topic("DEAD_LETTERS"), 0, None, b"")])
+        taken_ms.append((time.perf_counter() - begin_s) * 1000)
+    writer.close()
+    return statistics.median(taken_ms)
 
 
 _MEASURED: dict[str, Callable[[Bench], None]] = {
