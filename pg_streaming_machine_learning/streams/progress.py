@@ -52,11 +52,16 @@ class ProgressTeller:
         def is_ended(partition: InputPartition) -> bool:
             return self._is_read_to_end((partition.topic, partition.partition))
 
+        for partition in self._marks.partitions:
+            router = self._assignment.router((partition.topic, partition.partition))
+            if router is not None:
+                router.know_partitions(self._partitions_of(partition.topic))
         woken, due = self._marks.due(self._monotonic(), is_ended)
         await asyncio.gather(*(self._send(progress) for progress in woken))
+        self._marks.woken_told()
         await asyncio.gather(*(self._send(progress) for progress in due))
 
     async def _send(self, progress: Progress) -> None:
         router = self._assignment.router((progress.input.topic, progress.input.partition))
         if router is not None:
-            await router.tell(progress, self._partitions_of(progress.input.topic))
+            await router.tell(progress)

@@ -137,7 +137,7 @@ class Router:
         self._now = now
         self._pause = pause
         self._one_at_a_time = asyncio.Lock()
-        self._partitions: int | None = None  # of the topic, as it was last told
+        self._partitions = place[1] + 1
 
     def close(self) -> None:
         """Give the partition up; work underway stops at the next step."""
@@ -174,25 +174,19 @@ class Router:
                 return
         read_ms = taken.event_ms
         here = InputPartition(*self._place)
-        if self._partitions is not None:
-            progress = self._marks.along(here, read_ms, self._monotonic())
-            taken.records += [] if progress is None else self._mark(progress, self._partitions)
+        progress = self._marks.along(here, read_ms, self._monotonic())
+        taken.records += [] if progress is None else self._mark(progress)
         taken.reach(self._event_ms)
         if await self._commit(taken.records, RouterProgress(batch.end, taken.event_ms)):
             self._marks.read(here, read_ms, self._monotonic())
 
-    async def tell(self, progress: Progress, partitions: int) -> None:
-        """Send a progress mark to every partition of the log.
+    def know_partitions(self, count: int) -> None:
+        """Note how many partitions the topic has now: marks say so, and engines wait for all of them."""
+        self._partitions = max(count, self._place[1] + 1)
 
-        Parameters
-        ----------
-        progress : Progress
-            What to tell.
-        partitions : int
-            How many partitions the topic is known to have.
-        """
-        self._partitions = partitions
-        await self._commit(self._mark(progress, partitions), None)
+    async def tell(self, progress: Progress) -> None:
+        """Send a progress mark to every partition of the log."""
+        await self._commit(self._mark(progress), None)
 
     async def _commit(self, records: list[Outgoing], reached: RouterProgress | None) -> bool:
         """Write a transaction that ends with the progress reached, the former one if None.
@@ -217,11 +211,11 @@ class Router:
             self._positions.done(self._place, progress.offset)
         return True
 
-    def _mark(self, progress: Progress, partitions: int) -> list[Outgoing]:
+    def _mark(self, progress: Progress) -> list[Outgoing]:
         """Return the marks that tell progress, one for every partition of the log."""
-        known = max(partitions, progress.input.partition + 1)
         sent_ms = int(self._now() * 1000)
-        value = encode_mark(ProgressMark(progress.input, known, progress.event_ms, progress.idle, sent_ms))
+        mark = ProgressMark(progress.input, self._partitions, progress.event_ms, progress.idle, sent_ms)
+        value = encode_mark(mark)
         topic = self._outlet.log_topic
         return [Outgoing(topic, number, None, value) for number in range(self._outlet.log_partitions)]
 

@@ -230,6 +230,56 @@ def test_a_partition_that_wakes_leaves_others_a_second_to_wake() -> None:
     assert marks.along(ONE, 990, 21.1) == Progress(ONE, 990, False)
 
 
+def two_followed() -> MarkSchedule:
+    """Return a schedule with two partitions: one active, told to have come to 100, and one idle, at 11 s."""
+    marks = MarkSchedule(idle_after_s=10)
+    marks.take(ONE, None, now_s=0)
+    marks.take(TWO, None, now_s=0)
+    told(marks, 0, ended)
+    marks.read(TWO, 100, now_s=0)
+    marks.read(ONE, 100, now_s=5)
+    assert told(marks, 10, ended) == [Progress(ONE, 100, False), Progress(TWO, 100, True)]
+    assert marks.along(ONE, 150, 10.5) == Progress(ONE, 150, False)
+    return marks
+
+
+def test_nothing_goes_along_while_another_partition_wakes() -> None:
+    """From its first records on, before they are written, until all know that it is active.
+
+    Otherwise the engines would close by ONE's progress what TWO, idle for all they know, brings next.
+    """
+    marks = two_followed()
+    assert marks.along(TWO, 120, 11) is None  # its records are about to be written
+    assert marks.along(ONE, 900, 11.1) is None
+    marks.read(TWO, 120, now_s=11.2)
+    marks.read(ONE, 900, now_s=11.2)
+    assert marks.along(ONE, 950, 11.3) is None
+    assert marks.due(12, ended) == ([Progress(TWO, 100, False)], [Progress(ONE, 900, False)])
+    assert marks.along(ONE, 960, 12.5) is None  # that TWO is active is on its way
+    marks.woken_told()
+    assert marks.along(ONE, 960, 12.6) == Progress(ONE, 960, False)
+    assert marks.along(TWO, 130, 12.6) is None  # others have a second to wake
+    assert marks.due(13, ended) == ([], [Progress(TWO, 120, False)])
+    assert marks.along(TWO, 130, 13.1) == Progress(TWO, 130, False)
+
+
+def test_nothing_goes_along_before_a_partition_taken_over_is_told_to_be_active() -> None:
+    """Its former owner may have told that it is idle."""
+    marks = followed()
+    marks.take(TWO, 50, now_s=2)
+    assert marks.along(ONE, 900, 2.1) is None
+    assert marks.due(2.2, behind) == ([Progress(TWO, None, False)], [])
+    assert marks.along(ONE, 900, 2.3) is None
+    marks.woken_told()
+    assert marks.along(ONE, 900, 2.4) == Progress(ONE, 900, False)
+
+
+def test_bad_records_wake_nobody() -> None:
+    marks = two_followed()
+    assert marks.along(TWO, None, 11) is None
+    assert marks.along(ONE, 900, 11.1) == Progress(ONE, 900, False)
+
+
 def test_a_partition_taken_over_says_that_it_is_active_before_anything_goes_along() -> None:
     """Zero is a time."""
     marks = MarkSchedule(idle_after_s=10)

@@ -86,6 +86,19 @@ def test_the_number_of_partitions_is_told_as_kafka_has_it() -> None:
     assert [mark.partitions for mark in stage.marks()] == [7, 7]
 
 
+def test_a_topic_that_grows_is_known_to_routers_that_have_nothing_to_tell() -> None:
+    """What goes along with their next records says so."""
+    stage = Stage()
+    stage.tell()
+    stage.worker.read(INPUT, to=1)
+    assert stage.tell(1) == [(ONE, 60_000, False)]
+    stage.partitions = 7
+    assert stage.tell(1) == []
+    stage.worker.read(INPUT)
+    mark = stage.marks()[-1]
+    assert (mark.input, mark.event_ms, mark.partitions) == (ONE, 180_000, 7)
+
+
 def test_partitions_that_wake_are_committed_before_the_others_begin() -> None:
     """Otherwise a window could be closed that the woken one has updates for, if theirs come first."""
     stage = Stage(ended={INPUT, OTHER})

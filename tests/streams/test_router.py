@@ -96,7 +96,8 @@ class Stage:
 
     def tell(self, progress: Progress, partitions: int = 3) -> list[tuple[int, bytes | None, object]]:
         """Tell progress; return partition, key and mark of each record of the transaction but the last."""
-        asyncio.run(self.router.tell(progress, partitions))
+        self.router.know_partitions(partitions)
+        asyncio.run(self.router.tell(progress))
         *marks, last = self.transactions.committed[-1]
         assert last.topic == "progress"
         return [(record.partition, record.key, decode(record.value or b"")) for record in marks]

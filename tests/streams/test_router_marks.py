@@ -39,6 +39,16 @@ def test_event_time_is_told_behind_the_records_that_brought_it() -> None:
     assert stage.told_event_ms() == []
 
 
+def test_a_topic_that_grows_is_told_with_the_next_records() -> None:
+    """Engines wait for partitions that nobody has told of yet."""
+    stage = awake()
+    stage.router.know_partitions(6)
+    stage.route(b"abc 120000")
+    mark = last(stage)[-1]
+    assert isinstance(mark, ProgressMark)
+    assert mark.partitions == 6
+
+
 @pytest.mark.parametrize("again", [b"abc 60000", b"abc 120000", b"bad"])
 def test_records_that_bring_nothing_new_go_alone(again: bytes) -> None:
     """Revisions of older windows, and bad records."""
