@@ -168,5 +168,8 @@ class KafkaStateWriter:
             )
         hint = ""
         if "AUTHORIZATION" in name:
-            hint = "; Write and Describe on the transactional id and Write on the topic are needed"
+            hint = (
+                "; Write and Describe on the transactional id and the same with -b, and Write on the topic are "
+                "needed"
+            )
         return TransactionError(f"transaction of {self._id!r} failed: {reason.str()} ({name}){hint}")

@@ -114,7 +114,7 @@ class KafkaTransactions:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def fence(self) -> None:
-        """Make the producers, and have the broker refuse those before them; it blocks."""
+        """Make the producers, and have the broker refuse those before them, in their order; it blocks."""
         end_s = time.monotonic() + FENCE_WITHIN_S
         self._producers = [self._fenced(name, end_s) for name in names_of(self.transactional_id)]
 
@@ -195,5 +195,8 @@ def _hint(name: str) -> str:
             "its settings (replication factor and min.isr must not exceed the number of brokers)"
         )
     if "AUTHORIZATION" in name:
-        return "the broker's access control has to allow Write and Describe on the transactional id"
+        return (
+            "the broker's access control has to allow Write and Describe on the transactional id, and on the "
+            "same with -b"
+        )
     return "a new start mends it if the cause is gone"
