@@ -23,7 +23,7 @@ from pg_streaming_machine_learning.sources.host_aliases import HostAliases
 from pg_streaming_machine_learning.sources.host_name import LONGEST_HOST, check_host
 from pg_streaming_machine_learning.sources.json_array import has_utf8, shown
 from pg_streaming_machine_learning.sources.json_parts import json_parts
-from pg_streaming_machine_learning.sources.limits import Limits
+from pg_streaming_machine_learning.sources.limits import YEAR_2000_MS, Limits
 from pg_streaming_machine_learning.sources.source import Part
 
 __all__ = ["ZipkinOptions", "ZipkinSource"]
@@ -38,7 +38,6 @@ _HOSTS_FROM = {
 }
 _TAG = "tag:"
 _DAY_US = 86_400_000_000
-_YEAR_2000_MS = 946_684_800_000
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ class ZipkinSource:
                 Reason.BAD_VALUE, f"timestamp is {shown(start_us)}, expected microseconds since the epoch"
             )
         start_ms = start_us // 1000
-        if start_ms < _YEAR_2000_MS:
+        if start_ms < YEAR_2000_MS:
             raise RefusedRecord(
                 Reason.BAD_TIME,
                 f"timestamp is {start_us}, before the year 2000; expected microseconds since the epoch",

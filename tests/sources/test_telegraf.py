@@ -193,6 +193,7 @@ def test_a_line_without_timestamp_is_of_its_records_time() -> None:
 
 NO_NUMBER = "expected a finite number for MEMORY.UTILIZATION.PERCENT"
 LAST_MS = AT_MS + 3_600_000
+NO_TIME = "before the year 2000: it is in another unit, or its clock is wrong"
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,9 @@ LAST_MS = AT_MS + 3_600_000
         ("mem,host=a used_percent=1e999", Reason.BAD_VALUE, f"field 'used_percent' is inf, {NO_NUMBER}"),
         ('mem,host=a used_percent="5"', Reason.BAD_VALUE, f"field 'used_percent' is '5', {NO_NUMBER}"),
         ("mem,host=a used_percent=true", Reason.BAD_VALUE, f"field 'used_percent' is true, {NO_NUMBER}"),
-        ("mem,host=a used_percent=5 -1", Reason.BAD_TIME, "time is -1 ms, before the epoch"),
+        ("mem,host=a used_percent=5 -1", Reason.BAD_TIME, f"time is -1 ms, {NO_TIME}"),
+        ("mem,host=a used_percent=5 1795223748", Reason.BAD_TIME, f"time is 1795 ms, {NO_TIME}"),
+        ("mem,host=a used_percent=5 1795223748000000", Reason.BAD_TIME, f"time is 1795223748 ms, {NO_TIME}"),
         (
             f"mem,host=a used_percent=5 {LAST_MS + 1}000000",
             Reason.BAD_TIME,
