@@ -81,7 +81,7 @@ def create_model(spec: ModelSpec, seed: int) -> base.Classifier:
     if kind is forest.ARFClassifier:
         return _build(AdaptiveRandomForest, spec, {**FOREST_DEFAULTS, "seed": seed, **spec.parameters})
     if kind is AdaptiveRandomForestClassifier:
-        return _build(kind, spec, {"seed": seed, "classes": [0, 1], **spec.parameters})
+        return _build(kind, spec, {"seed": seed, "classes": [0, 1], **_with_labels(spec.parameters)})
     seeded = {"seed": seed} if "seed" in _signature(kind) else {}
     model = _build(kind, spec, {**seeded, **spec.parameters})
     if isinstance(model, AdaptiveRandomForest) or hasattr(model, "process_many"):
@@ -101,6 +101,19 @@ def model_version(generation: int = 1) -> str:
 def versions() -> dict[str, str]:
     """Return the versions of what makes a model, by name."""
     return {"package": __version__, "river": river_version, "python": platform.python_version()}
+
+
+def _with_labels(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters whose class weights are of the labels 0 and 1: from settings their keys are text."""
+    weights = parameters.get("class_weights")
+    if not isinstance(weights, Mapping):
+        return dict(parameters)
+    if not all(str(label) in ("0", "1") for label in weights):
+        raise ModelError(
+            f"MODEL_PARAMETERS has class_weights {dict(weights)!r}, expected weights of the labels 0 and 1, "
+            'such as {"1": 5.0}'
+        )
+    return {**parameters, "class_weights": {int(label): weight for label, weight in weights.items()}}
 
 
 def _find(path: str) -> type[base.Classifier]:

@@ -30,6 +30,17 @@ def test_the_default_is_our_forest_with_both_classes_known() -> None:
     assert (model.n_models, model.seed, model.classes_) == (10, 7, (0, 1))
 
 
+def test_class_weights_from_settings_are_of_labels() -> None:
+    """Keys of JSON are text; a weight of a label that there is none of would have no effect."""
+    model = create_model(ModelSpec(parameters={"class_weights": {"1": 5.0, "0": 1.0}}), seed=7)
+    assert isinstance(model, AdaptiveRandomForestClassifier)
+    assert model.class_weights == {1: 5.0, 0: 1.0}
+    with pytest.raises(
+        ModelError, match=r"class_weights \{'slow': 5.0\}, expected weights of the labels 0 and 1"
+    ):
+        create_model(ModelSpec(parameters={"class_weights": {"slow": 5.0}}), seed=7)
+
+
 def test_rivers_adaptive_random_forest_comes_made_fit() -> None:
     """Seeded, bounded in memory, 60 % of the features at each split."""
     model = create_model(ModelSpec("river.forest.ARFClassifier"), seed=7)
