@@ -31,6 +31,7 @@ from pg_streaming_machine_learning.labels.objectives import Objectives
 from pg_streaming_machine_learning.labels.rank import label_of
 from pg_streaming_machine_learning.learning.essence import essence_of, essence_of_row
 from pg_streaming_machine_learning.learning.evaluation import MODEL, Evaluation
+from pg_streaming_machine_learning.learning.forest.answers import ForestEvent
 from pg_streaming_machine_learning.learning.learner import Learner
 from pg_streaming_machine_learning.learning.models import ModelSpec
 from pg_streaming_machine_learning.learning.rows import rows_of
@@ -52,6 +53,9 @@ _MOST_LATE = 1000
 
 _MOST_AT_ONCE = 256
 """Windows that a model which takes many samples at a time gets at most: milliseconds of work."""
+
+_MOST_DURATIONS = 20_000
+"""Durations that are labelled and summarised at once: milliseconds of work, if one window has no more."""
 
 
 @dataclass(frozen=True)
@@ -255,16 +259,25 @@ class Engine:
         """Return the hosts with durations and no metrics that were not returned before, sorted."""
         return self._strangers.take()
 
-    def _advance(self, mark: ProgressMark) -> Iterator[Effect]:
+    def take_model_events(self) -> list[ForestEvent]:
+        """Return the warnings and drifts of the model since the last call."""
+        return self._learner.take_events()
+
+    def _advance(self, mark: ProgressMark) -> Iterator[Effect | None]:
         """Move the watermark, and close what it has passed, so many windows at once as the model takes."""
         if not self._watermark.update(mark) or self.watermark_ms is None:
             return
         most = _MOST_AT_ONCE if self._takes_rows else 1
         final: list[list[Measured]] = []
         samples: list[Sample] = []
+        durations = 0
         for closed in self._windows.close(self.watermark_ms):
             final.append(self._windows.take_measured())
             samples.append(self._sample(closed))
+            durations += len(closed.durations)
+            if durations >= _MOST_DURATIONS:
+                yield None
+                durations = 0
             if len(samples) == most:
                 yield from self._conclude(final, samples)
                 final, samples = [], []
@@ -277,7 +290,7 @@ class Engine:
 
     def _sample(self, closed: ClosedWindow) -> Sample:
         """Make a sample of a closed window."""
-        durations_us = [duration.duration_us for duration in closed.durations]
+        durations_us = closed.durations.durations_us
         self._closed += 1
         self._strangers.note(closed)
         return create_sample(
@@ -285,7 +298,7 @@ class Engine:
             closed.window,
             closed.revisions,
             label_of(closed, self.config.objectives, self.config.label_without_spans),
-            summarize_durations(durations_us) if durations_us else None,
+            summarize_durations(durations_us) if len(durations_us) else None,
             host_as_feature=self.config.host_as_feature,
         )
 

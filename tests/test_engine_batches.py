@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import cast
 
 import pytest
@@ -14,12 +15,15 @@ from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.learning.models import ModelSpec
 from pg_streaming_machine_learning.records.prediction import Concluded
 from pg_streaming_machine_learning.records.update import (
+    Duration,
+    DurationsUpdate,
     InputPartition,
     LabelUpdate,
     LogRecord,
     Metric,
     ProgressMark,
     SourcePlace,
+    Update,
     WindowUpdate,
 )
 from tests.learning.batched import BATCHED, Batched
@@ -34,7 +38,7 @@ def model_of(engine: Engine) -> Batched:
     return cast("Batched", engine._learner.model)
 
 
-def closing(updates: list[WindowUpdate | LabelUpdate]) -> list[LogRecord]:
+def closing(updates: Sequence[Update]) -> list[LogRecord]:
     """Return updates and the one mark that closes all their windows."""
     return [*updates, ProgressMark(InputPartition(TOPIC, 0), 1, FAR_MS, False, 0)]
 
@@ -85,6 +89,17 @@ def test_what_one_mark_closes_is_handed_over_together_in_bounded_pieces() -> Non
     rest = [each for each in steps if each is not None]
     assert len(rest) == 599
     assert model_of(engine).given == [256, 256, 88]
+
+
+def test_many_durations_leave_others_time_to_run() -> None:
+    """After each 20,000 of them, or one window with more, the engine pauses before it predicts."""
+    spans = tuple(Duration("shop", 0, us) for us in range(12_000))
+    updates = [DurationsUpdate(SourcePlace(TOPIC, 0, n), f"host {n}", spans) for n in range(5)]
+    steps = list(Engine(config(SPEC)).steps(closing(updates)))
+    assert steps[:7] == [None] * 7  # one for each update, and two for 60,000 durations
+    concluded = [each for each in steps if isinstance(each, Concluded)]
+    assert [each.sample.durations.count for each in concluded if each.sample.durations] == [12_000] * 5
+    assert [each.sample.label for each in concluded] == [0] * 5
 
 
 def test_metrics_that_only_some_hosts_have_are_missing_in_the_others() -> None:

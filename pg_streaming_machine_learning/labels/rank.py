@@ -27,7 +27,8 @@ def label_of(closed: ClosedWindow, objectives: Objectives, without_spans: int | 
     --------
     >>> from pg_streaming_machine_learning.records.update import Duration
     >>> from pg_streaming_machine_learning.records.window import Window
-    >>> slow = (Duration("shop", 0, 2_000_000),)
+    >>> from pg_streaming_machine_learning.windows.durations import Durations
+    >>> slow = Durations.of([Duration("shop", 0, 2_000_000)])
     >>> label_of(ClosedWindow("web", Window(0, 10), {}, {}, slow), Objectives.default(), None)
     1
     >>> label_of(ClosedWindow("web", Window(0, 10), {}, {"targets": 0}, slow), Objectives.default(), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -11,6 +11,7 @@ from river import base
 from river.__version__ import __version__ as river_version
 
 from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.learning.forest.answers import ForestEvent
 from pg_streaming_machine_learning.learning.models import ModelSpec, create_model, model_version
 from pg_streaming_machine_learning.learning.rows import Rows
 from pg_streaming_machine_learning.learning.stored_model import dump_model, is_own, load_model
@@ -161,6 +162,11 @@ class Learner:
         self._model.learn_one(features, sample.label)
         self._learned[sample.label] += 1
         return True
+
+    def take_events(self) -> list[ForestEvent]:
+        """Return the warnings and drifts since the last call, of a model that tells them."""
+        take: Callable[[], list[ForestEvent]] | None = getattr(self._model, "take_events", None)
+        return [] if take is None else take()
 
     def snapshot(self) -> bytes:
         """Return the state as bytes; the model as `learning.stored_model` writes it.

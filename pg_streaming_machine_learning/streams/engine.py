@@ -175,6 +175,7 @@ class EngineHost:
             return  # the position is that of another engine by now
         self._positions.done(self._place, batch.end)
         self._report_late()
+        self._report_drifts()
         self._is_busy = False
 
     def _record(self, fetched: FetchedRecord) -> LogRecord:
@@ -288,6 +289,18 @@ class EngineHost:
             )
         if len(strangers) > _MOST_NAMED:
             logger.warning("spans of %d more hosts without metrics", len(strangers) - _MOST_NAMED)
+
+    def _report_drifts(self) -> None:
+        """Log in one line what a batch has changed in the model."""
+        kinds = [event.kind for event in self.engine.take_model_events()]
+        if kinds and not self._is_replaying:
+            logger.info(
+                "model drifts partition=%s warnings=%d trees_replaced=%d samples_learned=%d",
+                self._name,
+                kinds.count("warning"),
+                kinds.count("drift"),
+                self.engine.counts.learned,
+            )
 
     def _mismatch(self, found: str) -> str:
         recovered = self._recovered

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pg_streaming_machine_learning.records.prediction import DurationSummary
 from pg_streaming_machine_learning.windows.summary import percentile
@@ -13,7 +16,7 @@ __all__ = ["summarize_durations"]
 _US_PER_MS = 1000
 
 
-def summarize_durations(durations_us: Iterable[int]) -> DurationSummary:
+def summarize_durations(durations_us: Sequence[int] | NDArray[np.int64]) -> DurationSummary:
     """Return the summary of durations in microseconds, in any order.
 
     Examples
@@ -23,7 +26,7 @@ def summarize_durations(durations_us: Iterable[int]) -> DurationSummary:
     >>> summarize_durations([]).count
     0
     """
-    ordered = sorted(durations_us)
+    ordered: list[int] = np.sort(np.asarray(durations_us, np.int64)).tolist()
     count = len(ordered)
     mean_us = sum(ordered) / count if count else math.nan
     greatest_us = float(ordered[-1]) if count else math.nan

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,81 @@ from pg_streaming_machine_learning.records.update import Duration
 from pg_streaming_machine_learning.records.window import Window
 from pg_streaming_machine_learning.windows.columns import ColumnReader, ColumnWriter, places_in
 
-__all__ = ["DurationStore"]
+__all__ = ["NO_DURATIONS", "DurationStore", "Durations"]
 
 _FEW_NAMES = 16
+
+
+class Durations(Sequence[Duration]):
+    """Durations in columns, in order of arrival: a hundred thousand of them are no objects before one asks.
+
+    Parameters
+    ----------
+    services : sequence of str
+        Names of services.
+    of_service : ndarray of int
+        Which of the names each has.
+    starts_ms, durations_us : ndarray of int64
+        When each began, milliseconds since the epoch, and how long it took, microseconds.
+    errors : ndarray of bool
+        Which failed.
+
+    Examples
+    --------
+    >>> durations = Durations.of([Duration("shop", 0, 1500), Duration("pay", 5, 700, is_error=True)])
+    >>> durations[1], durations.durations_us.tolist(), len(durations)
+    (Duration(service='pay', start_ms=5, duration_us=700, is_error=True), [1500, 700], 2)
+    """
+
+    __slots__ = ("durations_us", "errors", "of_service", "services", "starts_ms")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        services: Sequence[str],
+        of_service: NDArray[Any],
+        starts_ms: NDArray[np.int64],
+        durations_us: NDArray[np.int64],
+        errors: NDArray[np.bool_],
+    ) -> None:
+        self.services = services
+        self.of_service = of_service
+        self.starts_ms = starts_ms
+        self.durations_us = durations_us
+        self.errors = errors
+
+    @classmethod
+    def of(cls, durations: Iterable[Duration]) -> Durations:
+        """Return some durations in columns."""
+        if isinstance(durations, Durations):
+            return durations
+        host = _Host()
+        for duration in durations:
+            host.add(duration)
+        return host.where(None)
+
+    def __len__(self) -> int:
+        return len(self.starts_ms)
+
+    def __iter__(self) -> Iterator[Duration]:
+        columns = (self.of_service, self.starts_ms, self.durations_us, self.errors)
+        for place, *rest in zip(*(column.tolist() for column in columns), strict=True):
+            yield Duration(self.services[place], *rest)
+
+    @overload
+    def __getitem__(self, place: int) -> Duration: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Duration]: ...
+
+    def __getitem__(self, place: int | slice) -> Duration | Sequence[Duration]:
+        return list(self)[place]
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    def __repr__(self) -> str:
+        return repr(list(self))
 
 
 class _Host:
@@ -43,17 +115,16 @@ class _Host:
         self.durations_us.append(duration.duration_us)
         self.errors.append(duration.is_error)
 
-    def chosen(self, mask: NDArray[np.bool_]) -> Iterator[Duration]:
-        """Yield those that a mask chooses."""
+    def where(self, chosen: NDArray[np.bool_] | None) -> Durations:
+        """Return those that a mask chooses, or all; what comes later does not change them."""
         columns = (self.of_service, self.starts_ms, self.durations_us, self.errors)
-        rows = zip(*(np.asarray(column)[mask].tolist() for column in columns), strict=True)
-        for place, start_ms, duration_us, is_error in rows:
-            yield Duration(self.services[place], start_ms, duration_us, bool(is_error))
+        found = [np.array(column) if chosen is None else np.asarray(column)[chosen] for column in columns]
+        return Durations(tuple(self.services), *found[:3], found[3].astype(bool))
 
-    def between(self, start_ms: int, end_ms: int) -> list[Duration]:
+    def between(self, start_ms: int, end_ms: int) -> Durations:
         """Return those that began in ``[start, end)``."""
         starts_ms = np.asarray(self.starts_ms)
-        return list(self.chosen((start_ms <= starts_ms) & (starts_ms < end_ms)))
+        return self.where((start_ms <= starts_ms) & (starts_ms < end_ms))
 
     def forget(self, before_ms: int) -> bool:
         """Drop those that began before a time; return whether any are left."""
@@ -73,6 +144,9 @@ class _Host:
             self.services = [self.services[place] for place in used.tolist()]
             self.places = {service: place for place, service in enumerate(self.services)}
             self.of_service = array("I", places.astype(np.uint32).tobytes())
+
+
+NO_DURATIONS = Durations.of(())
 
 
 class DurationStore:
@@ -104,10 +178,10 @@ class DurationStore:
             durations = self._hosts[host] = _Host()
         durations.add(duration)
 
-    def values(self, host: str, window: Window) -> list[Duration]:
+    def values(self, host: str, window: Window) -> Durations:
         """Return the durations of a host that began in a window, in order of arrival."""
         durations = self._hosts.get(host)
-        return [] if durations is None else durations.between(window.start_ms, window.end_ms)
+        return NO_DURATIONS if durations is None else durations.between(window.start_ms, window.end_ms)
 
     def forget(self, host: str, before_ms: int) -> None:
         """Drop a host's durations that began before a time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice, pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,9 +12,10 @@ import numpy as np
 
 from pg_streaming_machine_learning.errors import SnapshotError, WindowError
 from pg_streaming_machine_learning.records.snapshot import read_state
-from pg_streaming_machine_learning.records.update import Duration, Metric, WindowUpdate
+from pg_streaming_machine_learning.records.update import Metric, WindowUpdate
 from pg_streaming_machine_learning.records.window import Window
 from pg_streaming_machine_learning.windows.columns import ColumnReader, ColumnWriter, places_in
+from pg_streaming_machine_learning.windows.durations import NO_DURATIONS, Durations
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 
 __all__ = ["ClosedWindow", "Revisions", "WindowStore"]
@@ -38,7 +39,7 @@ class ClosedWindow(NamedTuple):
         was read has the statistics of its readings and no label; its topic is that of its last reading.
     label_updates : mapping of str to int
         The last label that came by itself, by input topic.
-    durations : sequence of Duration
+    durations : Durations
         Those that began in the window, in order of arrival.
     """
 
@@ -46,7 +47,7 @@ class ClosedWindow(NamedTuple):
     window: Window
     revisions: Revisions
     label_updates: Mapping[str, int] = MappingProxyType({})
-    durations: Sequence[Duration] = ()
+    durations: Durations = NO_DURATIONS
 
 
 class WindowStore:
@@ -215,6 +216,8 @@ class WindowStore:
         windows = list(zip(starts_ms, of_host, strict=True))
         if any(before >= after for before, after in pairwise(windows)) or (labels > _NO_LABEL).any():
             raise reader.damaged("its windows do not ascend, or a label is none")
+        if not all(map(self._windows.is_start, set(starts_ms))):
+            raise reader.damaged("a window does not start on the grid")
         ends = np.cumsum(lengths, dtype=np.int64).tolist()
         statistics = [tuple(values[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]
         told = [None if label == _NO_LABEL else label for label in labels.tolist()]

@@ -42,7 +42,7 @@ class Strangers:
             self._found.discard(host)
         elif closed.durations and host not in self._known:
             end_ms = closed.window.start_ms + self._hop_ms
-            self.spans += sum(duration.start_ms < end_ms for duration in closed.durations)
+            self.spans += int((closed.durations.starts_ms < end_ms).sum())
             if host not in self._named and len(self._found) < _MOST_HOSTS:
                 self._found.add(host)
 

@@ -8,6 +8,7 @@ from pg_streaming_machine_learning.labels.objectives import Objectives
 from pg_streaming_machine_learning.labels.rank import label_of
 from pg_streaming_machine_learning.records.update import Duration, Metric
 from pg_streaming_machine_learning.records.window import Window
+from pg_streaming_machine_learning.windows.durations import Durations
 from pg_streaming_machine_learning.windows.store import ClosedWindow
 
 CPU = Metric("CPU", "UTILIZATION", "PERCENT")
@@ -23,7 +24,7 @@ def closed(
     revisions = {
         (metric, "labeled"): (VALUES, label) for metric, label in zip((CPU, DISK), labels, strict=False)
     }
-    return ClosedWindow("web", Window(0, 10_000), revisions, targets or {}, durations)
+    return ClosedWindow("web", Window(0, 10_000), revisions, targets or {}, Durations.of(durations))
 
 
 @pytest.mark.parametrize(

@@ -329,7 +329,7 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         return dict(zip(self._columns.names, shares.tolist(), strict=True))
 
     def take_events(self) -> list[ForestEvent]:
-        """Return the warnings and drifts since the last call, by sample."""
+        """Return the warnings and drifts since the last call, by sample; of each member the last 1000."""
         return [
             ForestEvent(_KINDS[kind], member, sample, before, after, had)
             for member, kind, sample, before, after, had in self._forest.take_events()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -38,7 +39,7 @@ from pg_streaming_machine_learning.learning.forest.kernel.member import (
 )
 from pg_streaming_machine_learning.learning.forest.kernel.memory import PLAN, SCRATCH, TREE
 from pg_streaming_machine_learning.learning.forest.layout import Capacity, Shape
-from pg_streaming_machine_learning.learning.forest.plan import ForestPlan, Votes
+from pg_streaming_machine_learning.learning.forest.plan import EVENTS_KEPT, ForestPlan, Votes
 from pg_streaming_machine_learning.learning.forest.splitmix import Splitmix
 
 __all__ = ["CompiledForest"]
@@ -67,7 +68,9 @@ class CompiledForest:
         self._tallies = np.zeros((members, 2))
         self._detectors = np.zeros((members, 2, layout.ADWIN_SIZE), np.int64)
         self._events = np.zeros((members, _EVENTS, EVENT_SIZE))
-        self._told: list[tuple[int, int, int, float, float, bool]] = []
+        self._told: list[deque[tuple[int, int, int, float, float, bool]]] = [
+            deque(maxlen=EVENTS_KEPT) for _ in range(members)
+        ]
         self.importances = np.zeros((members, 0))
         self._poisson = np.array(plan.poisson, np.uint64)
         self._records = np.zeros((members, 2), TREE)
@@ -172,7 +175,8 @@ class CompiledForest:
 
     def take_events(self) -> list[tuple[int, int, int, float, float, bool]]:
         """Return what happened since then: member, kind, sample, error before and after, replaced."""
-        taken, self._told = self._told, []
+        taken = [event for told in self._told for event in told]
+        self._forget_events()
         return sorted(taken, key=lambda event: (event[2], event[0], event[1]))
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -208,7 +212,7 @@ class CompiledForest:
                     self._arrays[member][slot] = self._new_arrays(self._first)
         self._point_to_all()
         refresh_all(self._plans, self._records, self._states)
-        self._told.clear()
+        self._forget_events()
 
     def _fit_plan(self) -> None:
         """Write the plan's record, and room to compute in, for the present features and classes."""
@@ -388,8 +392,12 @@ class CompiledForest:
     def _take_events(self, member: int) -> None:
         for event in self._events[member, : self._states[member, EVENTS]].tolist():
             kind, sample, before, after, replaced = event
-            self._told.append((member, int(kind), int(sample), before, after, bool(replaced)))
+            self._told[member].append((member, int(kind), int(sample), before, after, bool(replaced)))
         self._states[member, EVENTS] = 0
+
+    def _forget_events(self) -> None:
+        for told in self._told:
+            told.clear()
 
     def _loaded(self, state: Mapping[str, NDArray[Any]], at: dict[str, int]) -> Arrays:
         """Return the arrays of the next tree of a state, and move on."""

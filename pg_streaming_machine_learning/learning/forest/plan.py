@@ -15,7 +15,7 @@ from pg_streaming_machine_learning.learning.forest.arithmetic import log2
 from pg_streaming_machine_learning.learning.forest.layout import Capacity, Shape
 from pg_streaming_machine_learning.learning.subspace import subspace_size
 
-__all__ = ["LEAF_KINDS", "MOST_WEIGHT", "ForestPlan", "Votes", "plan_of"]
+__all__ = ["EVENTS_KEPT", "LEAF_KINDS", "MOST_WEIGHT", "ForestPlan", "Votes", "plan_of"]
 
 LEAF_KINDS = ("mc", "nb", "nba")
 """Majority class, naive Bayes, whichever of both was right more often: as the kernel counts them."""
@@ -23,6 +23,9 @@ LEAF_KINDS = ("mc", "nb", "nba")
 LN2 = 0.6931471805599453
 MOST_WEIGHT = 1e12
 """Of a sample, and of a class."""
+
+EVENTS_KEPT = 1000
+"""Of each member: what nobody takes is forgotten when newer ones come."""
 
 _MEMBER_BYTES = 16_384
 _MOST_TIMES = 64

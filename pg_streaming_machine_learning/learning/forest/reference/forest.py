@@ -109,7 +109,7 @@ class ReferenceForest:
             for event in member.events
         ]
         for member in self._members:
-            member.events = []
+            member.events.clear()
         return sorted(told, key=lambda event: (event[2], event[0], event[1]))
 
     def state(self) -> dict[str, NDArray[Any]]:

@@ -8,8 +8,10 @@ Oza, Online bagging and boosting, 2005, on learning each sample a Poisson number
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
+from pg_streaming_machine_learning.learning.forest.plan import EVENTS_KEPT
 from pg_streaming_machine_learning.learning.forest.reference.adwin import Adwin
 from pg_streaming_machine_learning.learning.forest.reference.reasons import explain
 from pg_streaming_machine_learning.learning.forest.reference.tree import Tree
@@ -94,7 +96,7 @@ class Member:
         self.importances = [0.0] * world.n_features
         self.voting = self._new_tree(world)
         self.background: Tree | None = None
-        self.events: list[Event] = []
+        self.events: deque[Event] = deque(maxlen=EVENTS_KEPT)
 
     def _new_tree(self, world: World) -> Tree:
         self.trees += 1
