@@ -125,6 +125,16 @@ def test_the_worker_uses_settings_that_exist(compose: dict[str, Any]) -> None:
     assert default.group(2) == settings.INPUT_TOPIC
 
 
+def test_every_input_topic_is_made(compose: dict[str, Any]) -> None:
+    """Those that the setting names, else those that the worker reads by default: none is made by itself."""
+    command = compose["services"]["input-topics"]["command"]
+    made = {found.group(1): found.group(2) for each in command if (found := INTERPOLATED.fullmatch(each))}
+    assert len(made) == len(command)
+    wanted = {name: getattr(settings, name) for name in SETTINGS if name.endswith("_TOPIC")}
+    ours = {"LOG_TOPIC", "PREDICTIONS_TOPIC", "DEAD_LETTERS_TOPIC", "STATE_TOPIC", "PROGRESS_TOPIC"}
+    assert made == {name: topic for name, topic in wanted.items() if name not in ours}
+
+
 def test_every_setting_reaches_the_worker(compose: dict[str, Any]) -> None:
     """A name without value is taken from where docker-compose runs, or left out if it is not set there."""
     environment = compose["services"]["worker"]["environment"]
@@ -215,7 +225,7 @@ def test_kafka_of_the_compose_file_is_a_version_the_tests_run_against(compose: d
     version = compose["services"]["kafka"]["image"].rpartition(":")[2]
     starter = (ROOT / "integration-test" / "services" / "kafka.py").read_text(encoding="utf-8")
     assert f'"{version}"' in starter
-    assert compose["services"]["input-topic"]["image"] == compose["services"]["kafka"]["image"]
+    assert compose["services"]["input-topics"]["image"] == compose["services"]["kafka"]["image"]
 
 
 def test_karapace_knows_its_settings(compose: dict[str, Any]) -> None:
