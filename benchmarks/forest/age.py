@@ -51,7 +51,30 @@ def measure(plan: Plan) -> list[Table]:
     memory.verdicts.append("The whole process. " + at_least(SMALLER, resident))
     memory.verdicts.append("The growth since before the first sample. " + at_least(SMALLER, grown))
     time.verdicts.append(at_most(SLOWER, slower))
-    return [memory, time]
+    return [memory, time, _drifting(plan)]
+
+
+def _drifting(plan: Plan) -> Table:
+    """Return a table of a forest that learns a stream which drifts without end."""
+    table = Table(
+        f"Memory over {plan.drifting_rows:,} samples of a stream that drifts",
+        ("samples", "allocated, MB", "process, MB", "µs a sample", "accuracy"),
+        "One process. Eight features; the plane that divides the classes wanders all the time, and jumps "
+        "every 1,500,000 samples. The forest grows to its bound, `max_bytes`, and stays there.",
+    )
+    if ours.absent() is None:
+        print(f"   a stream that drifts: ours learns {plan.drifting_rows:,} samples", flush=True)
+        for look in run_child("ours.drifting_run", {"seed": plan.seeds[0], "rows": plan.drifting_rows}):
+            table.rows.append(
+                (
+                    f"{look['samples']:,.0f}",
+                    megabytes(look["allocated_bytes"]),
+                    megabytes(look["resident_bytes"]),
+                    f"{look['sample_us']:.1f}",
+                    f"{look['accuracy']:.3f}",
+                )
+            )
+    return table
 
 
 def _runs(plan: Plan, stream: str) -> list[Any]:

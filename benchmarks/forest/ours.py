@@ -20,6 +20,7 @@ MODULE = "pg_streaming_machine_learning.learning.forest"
 CLASS = "AdaptiveRandomForestClassifier"
 BATCH = 1_000  # rows a call, about what a worker is given at once
 WARM_UP_ROWS = 20_000
+_DRIFTING_BLOCK = 10_000
 
 
 def absent() -> str | None:
@@ -170,6 +171,40 @@ def long_run(stream: str, seed: int, rows: int) -> dict[str, float]:
         "early_s": taken[0],
         "late_s": taken[-1],
     }
+
+
+def drifting_run(seed: int, rows: int, looks: int = 10) -> list[dict[str, float]]:
+    """Learn a stream that drifts without end; return what memory and a sample take, at each look.
+
+    Eight normal features, and a plane through them that wanders all the time and jumps now and then.
+    """
+    chance = np.random.default_rng(seed)
+    model = getattr(importlib.import_module(MODULE), CLASS)(seed=seed)
+    plane = chance.normal(size=8)
+    found = []
+    for look in range(looks):
+        taken_s, right = 0.0, 0
+        blocks = max(1, rows // looks // _DRIFTING_BLOCK)
+        for block in range(blocks):
+            is_jump = (look * blocks + block) % 150 == 149
+            plane = chance.normal(size=8) if is_jump else plane + chance.normal(size=8) * 0.05
+            x = chance.normal(size=(_DRIFTING_BLOCK, 8))
+            y = (x @ plane + chance.normal(size=_DRIFTING_BLOCK) * 0.5 > 0).astype(int)
+            begin_s = time.perf_counter()
+            said = model.process_many(x, y)
+            taken_s += time.perf_counter() - begin_s
+            right += int((np.array(model.classes_)[said.argmax(axis=1)] == y).sum())
+        learned = blocks * _DRIFTING_BLOCK
+        found.append(
+            {
+                "samples": (look + 1) * learned,
+                "allocated_bytes": model.allocated_bytes,
+                "resident_bytes": psutil.Process().memory_info().rss,
+                "sample_us": 1e6 * taken_s / learned,
+                "accuracy": right / learned,
+            }
+        )
+    return found
 
 
 def reasons(stream: str, seed: int, rows: int, runs: int) -> dict[str, list[float]]:

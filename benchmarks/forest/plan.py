@@ -25,6 +25,8 @@ class Plan:
         How much of a stream is used for accuracy and speed; None for all.
     snapshot_rows, peers_memory_rows, memory_rows : int
         Samples learned before a snapshot is taken, or memory is looked at.
+    drifting_rows : int
+        Of a stream that drifts for ever.
     """
 
     streams: tuple[str, ...] = NAMES
@@ -34,6 +36,7 @@ class Plan:
     snapshot_rows: int = 50_000
     peers_memory_rows: int = 100_000
     memory_rows: int = 1_000_000
+    drifting_rows: int = 10_000_000
 
     @classmethod
     def quick(cls, streams: tuple[str, ...] = ("elec", "sea")) -> Plan:
@@ -46,4 +49,5 @@ class Plan:
             snapshot_rows=4_000,
             peers_memory_rows=4_000,
             memory_rows=40_000,
+            drifting_rows=100_000,
         )
