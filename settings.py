@@ -82,7 +82,8 @@ WINDOW_GRACE_S = 60
 # After how long without a record an input partition no longer holds the others back.
 IDLE_AFTER_S = 120
 
-# How far a window may start ahead of its record's timestamp; beyond, the record is refused.
+# How far a window may start, a reading or a span may lie ahead of its record's timestamp. What is beyond is
+# refused.
 MAX_AHEAD_S = 3600
 
 # Key and value of an input record together; beyond, the record is refused.

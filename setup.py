@@ -23,7 +23,7 @@ def version() -> str:
 setup(
     name="pg-streaming-machine-learning",
     version=version(),
-    description="Learns from windows of performance readings in Kafka, predicts bottlenecks host by host",
+    description="Learns from metrics and traces in Kafka, or windows of them, predicts bottlenecks by host",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

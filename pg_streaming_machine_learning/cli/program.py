@@ -43,7 +43,7 @@ class _Commands(click.Group):
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def main() -> None:
-    """Learn from windows of performance readings in Kafka, and predict bottlenecks, host by host.
+    """Learn from metrics and traces in Kafka, or windows of them, and predict bottlenecks, host by host.
 
     \b
     See it at work on recorded data, with nothing but Python:
@@ -54,10 +54,11 @@ def main() -> None:
         pg-streaming-machine-learning simulate --output fleet
 
     \b
-    Run it on your Kafka (docs/settings.md lists all settings):
+    Run it on your Kafka, here on metrics of Telegraf and spans of Zipkin. docs/sources.md lists what can be
+    read, docs/settings.md all settings:
         export KAFKA_BOOTSTRAP_SERVER=kafka://localhost:9092
         export SCHEMA_REGISTRY_URL=http://localhost:8081
-        export INPUT_TOPIC=pg-streaming-labeled-data
+        export SOURCES=telegraf,zipkin
         pg-streaming-machine-learning worker
 
     \b

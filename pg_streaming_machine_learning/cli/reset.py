@@ -6,8 +6,9 @@ import click
 
 __all__ = ["reset"]
 
-UPDATES_A_SECOND = 4000
-"""About what one model on one core reads."""
+UPDATES_A_SECOND = 20_000
+"""About what a worker with our forest reads again on one core, with room: a backfill, which does less beside
+it, learns 55,000 records a second (docs/backfill.md). A model of river's takes several times as long."""
 
 
 @click.command(short_help="Begin a new generation of the model, learned again from the log.")

@@ -173,8 +173,8 @@ def export(name: str, file: Path, force: bool) -> None:
 def import_(file: Path, name: str | None, trust: bool, force: bool, yes: bool) -> None:
     """Keep the snapshot in FILE, which `snapshot export` wrote, under its name or another.
 
-    Nothing else changes: `snapshot restore` begins a generation with it. The model, the release of river and
-    the number of partitions have to be those of here.
+    Nothing else changes: `snapshot restore` begins a generation with it. The model and the number of
+    partitions have to be those of here, and for a model of river's the release of river.
 
     \b
     Examples:

@@ -14,10 +14,11 @@ __all__ = ["worker"]
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def worker(arguments: tuple[str, ...]) -> None:
-    """Read windows, write predictions: the application itself.
+    """Read metrics, traces or windows, write predictions.
 
-    Same as `faust -A pg_streaming_machine_learning.app worker`; options are those of Faust's worker, such as
-    `-l INFO`. Settings come from the environment and from settings.py.
+    This is the application itself, same as `faust -A pg_streaming_machine_learning.app worker`; options are
+    those of Faust's worker, such as `-l INFO`. Settings come from the environment and from settings.py.
+    SOURCES says what is read, such as telegraf,zipkin; windows with labels by default (docs/sources.md).
     """
     from pg_streaming_machine_learning.streams.worker import run_worker
 

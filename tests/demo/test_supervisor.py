@@ -55,7 +55,7 @@ def test_while_it_runs_nothing_happens(supervisor: Supervisor) -> None:
 @pytest.mark.parametrize(
     ("lines", "is_compiling"),
     [
-        ("[INFO] compiling the forest, once, for half a minute or more cache=here", True),
+        ("[INFO] compiling the forest, once, for some 20 s of processor time cache=here", True),
         ("[INFO] compiling the forest, once\n[INFO] forest compiled seconds=20.0", False),
         ("here I am", False),
     ],

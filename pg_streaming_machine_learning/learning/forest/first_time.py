@@ -31,7 +31,7 @@ class _First(event.Listener):
     def on_start(self, event: event.Event) -> None:
         if self.began_s is None:
             self.began_s = time.monotonic()
-            logger.info("compiling the forest, once, for half a minute or more cache=%s", self._cache)
+            logger.info("compiling the forest, once, for some 20 s of processor time cache=%s", self._cache)
 
     def on_end(self, event: event.Event) -> None:
         pass
