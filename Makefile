@@ -68,6 +68,8 @@ telegraf-test: $(VENV)/.installed-tests ## a real Telegraf, built with Go, write
 
 bench: $(VENV)/.installed-tests ## measure speed and accuracy
 	@for script in benchmarks/*.py; do echo "== $$script"; $(VENV)/bin/python $$script || exit 1; done
+	@echo "== an hour at 5,000 windows a second"
+	@$(VENV)/bin/python benchmarks/topic_to_topic.py --soak 60
 
 clean: ## remove the virtual environment, caches and downloads
 	rm -rf $(VENV) $(CACHE) build dist *.egg-info
