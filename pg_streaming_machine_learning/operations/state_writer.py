@@ -169,7 +169,7 @@ class KafkaStateWriter:
         hint = ""
         if "AUTHORIZATION" in name:
             hint = (
-                "; Write and Describe on the transactional id and the same with -b, and Write on the topic are "
-                "needed"
+                "; Write and Describe on the transactional id and the same with -b, and Write on the topic, "
+                "are needed"
             )
         return TransactionError(f"transaction of {self._id!r} failed: {reason.str()} ({name}){hint}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 __all__ = ["Output"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Output:
     """What is to be sent.
 

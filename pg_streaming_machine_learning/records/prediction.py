@@ -1,6 +1,7 @@
 """What the engine makes of closed windows: samples, and predictions about them.
 
-The Avro record of a prediction, `BottleneckPrediction`, is declared in ``wire.prediction``.
+The Avro record of a prediction, `BottleneckPrediction`, is declared in ``wire.prediction``. Nobody changes
+what is here. What there is one of for each window is not frozen: it would take three times as long to make.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class DurationSummary:
     maximum_ms: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Sample:
     """All that is known of one host in one closed window.
 
@@ -88,7 +89,7 @@ class Blame:
     contribution: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Prediction:
     """What the model said about a host's window before it learned from it.
 
@@ -142,7 +143,7 @@ class Prediction:
         return f"{self.host}@{self.window.start_ms}+{self.horizon_ms}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Concluded:
     """A closed window, and what was made of it.
 

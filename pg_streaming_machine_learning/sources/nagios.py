@@ -1,8 +1,8 @@
 """Source ``nagios``: the state of services as Nagios XI gives it, JSON.
 
 A record is an object, or an array of them, with ``host_name``, ``display_name`` (of the service),
-``status_update_time`` (UTC, ``YYYY-MM-DD hh:mm:ss``) and ``performance_data``. The name of the service and the
-performance data may be HTML-escaped.
+``status_update_time`` (UTC, ``YYYY-MM-DD hh:mm:ss``) and ``performance_data``. The name of the service and
+the performance data may be HTML-escaped.
 """
 
 from __future__ import annotations

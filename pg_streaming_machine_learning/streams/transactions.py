@@ -27,9 +27,11 @@ FENCE_WITHIN_S = 60.0
 COMMIT_WITHIN_S = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Outgoing:
     """A record on its way to a partition.
+
+    Nobody changes it. It is not frozen, since that would take three times as long to make, for each record.
 
     Parameters
     ----------
