@@ -11,7 +11,8 @@ from pg_streaming_machine_learning.windows.hopping import nearest_start
 __all__ = ["YEAR_2000_MS", "Limits"]
 
 YEAR_2000_MS = 946_684_800_000
-"""Milliseconds since the epoch: no reading and no span is older."""
+"""Milliseconds since the epoch. What is older is of a wrong clock or in another unit: seconds taken for
+nanoseconds are in 1970."""
 
 _LAST_END_MS = 253_402_300_799_999
 """The end of the year 9999: what lies beyond is no time, whatever the record's timestamp says."""
@@ -75,9 +76,7 @@ class Limits:
         return min(last_ms, timestamp_ms + self.max_ahead_ms) if timestamp_ms > 0 else last_ms
 
     def check_time(self, at_ms: int, timestamp_ms: int) -> None:
-        """Refuse a time before the year 2000, after the year 9999, or too far ahead.
-
-        Nobody read a sensor before 2000, but seconds taken for nanoseconds are in 1970.
+        """Refuse a time before the epoch, after the year 9999, or too far ahead.
 
         Parameters
         ----------
@@ -92,11 +91,8 @@ class Limits:
             `Reason.BAD_TIME`.
         """
         last_ms = self._last_ms(timestamp_ms)
-        if at_ms < YEAR_2000_MS:
-            raise RefusedRecord(
-                Reason.BAD_TIME,
-                f"time is {at_ms} ms, before the year 2000: it is in another unit, or its clock is wrong",
-            )
+        if at_ms < 0:
+            raise RefusedRecord(Reason.BAD_TIME, f"time is {at_ms} ms, before the epoch")
         if at_ms > last_ms:
             raise RefusedRecord(
                 Reason.BAD_TIME,

@@ -16,7 +16,7 @@ from pg_streaming_machine_learning.records.update import Reading, ReadingsUpdate
 from pg_streaming_machine_learning.sources.host_name import check_host
 from pg_streaming_machine_learning.sources.host_runs import HostRuns
 from pg_streaming_machine_learning.sources.json_array import shown
-from pg_streaming_machine_learning.sources.limits import Limits
+from pg_streaming_machine_learning.sources.limits import YEAR_2000_MS, Limits
 from pg_streaming_machine_learning.sources.line_protocol import BadLine, Line, parse_lines
 from pg_streaming_machine_learning.sources.refusals import Refusals
 from pg_streaming_machine_learning.sources.source import Part
@@ -61,6 +61,7 @@ class TelegrafSource:
             raise SettingsError(f"TELEGRAF_PRECISION is {precision!r}, expected {', '.join(PRECISIONS)}")
         self._limits = limits
         self._mapping = mapping
+        self._precision = precision
         self._factor, self._divisor = PRECISIONS[precision]
 
     async def parts(self, record: InputRecord) -> AsyncIterator[Part]:
@@ -117,6 +118,12 @@ class TelegrafSource:
         """Return when a line was read, milliseconds since the epoch: its own time, else its record's."""
         if line.timestamp is not None:
             at_ms = line.timestamp * self._factor // self._divisor
+            if at_ms < YEAR_2000_MS:
+                raise RefusedRecord(
+                    Reason.BAD_TIME,
+                    f"timestamp is {line.timestamp}, before the year 2000; expected {self._precision} since "
+                    "the epoch (TELEGRAF_PRECISION)",
+                )
         elif record.timestamp_ms > 0:
             at_ms = record.timestamp_ms
         else:

@@ -20,15 +20,6 @@ from pg_streaming_machine_learning.testbed.recording import Recording
 
 README_FILE = "README.md"
 
-CONVERTED = "converted_from_format"
-"""In `meta`: the format the recording was made in, if it is not this one."""
-
-_CONVERTED = """
-This one was made when only readings and response times were recorded, and converted (`testbed/former.py`):
-its counters are sums of the recorded rates, its times of answer whole milliseconds, and each of its spans is
-a trace of its own, as it is not known who called whom.
-"""
-
 _ACTS: dict[FaultKind, str] = {
     FaultKind.PROCESSOR: "two threads compete with requests for the interpreter",
     FaultKind.MEMORY: "objects leak, and each request searches all of them",
@@ -85,8 +76,7 @@ def describe(recording: Recording) -> str:
         The recording.
     """
     windows = slow_windows(recording)
-    head = _HEAD if CONVERTED not in recording.meta else _HEAD + _CONVERTED
-    parts = [head, _fields(recording), _overview(recording, windows)]
+    parts = [_HEAD, _fields(recording), _overview(recording, windows)]
     parts += [_services(recording, windows), _faults(recording, windows)]
     return "\n".join(parts)
 

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from pg_streaming_machine_learning.errors import RecordingError
 from pg_streaming_machine_learning.testbed.faults import Fault, FaultKind
-from pg_streaming_machine_learning.testbed.former import FORMER_FORMAT, former_rows, former_spans
 from pg_streaming_machine_learning.testbed.lines import COUNTERS, FIELDS, line_messages, number_text
 from pg_streaming_machine_learning.testbed.messages import SPANS_TOPIC, Message, checksum, digest
 from pg_streaming_machine_learning.testbed.readings import METRICS
@@ -177,7 +176,7 @@ class Recording:
 
     @classmethod
     def load(cls, path: Path) -> Recording:
-        """Read a recording from its directory; one of format 1 becomes what `former` says.
+        """Read a recording from its directory.
 
         Raises
         ------
@@ -195,16 +194,10 @@ class Recording:
     def _load(cls, path: Path) -> Recording:
         meta = json.loads((path / META_FILE).read_text(encoding="utf-8"))
         services = tuple(meta["services"])
-        if meta["format"] == FORMAT:
-            rows_ms, rows, other = _read_rows(path, services, tuple(meta["fields"]))
-            spans = unpack_spans((path / SPANS_FILE).read_bytes())
-        elif meta["format"] == FORMER_FORMAT:
-            rows_ms, rows, other = former_rows(path, services, meta["metrics"])
-            spans = former_spans(path)
-        else:
-            raise RecordingError(
-                f"recording has format {meta['format']!r}, expected {FORMER_FORMAT} or {FORMAT}"
-            )
+        if meta["format"] != FORMAT:
+            raise RecordingError(f"recording has format {meta['format']!r}, expected {FORMAT}")
+        rows_ms, rows, other = _read_rows(path, services, tuple(meta["fields"]))
+        spans = unpack_spans((path / SPANS_FILE).read_bytes())
         return cls(
             services=services,
             rows_ms=rows_ms,

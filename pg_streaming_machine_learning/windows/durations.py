@@ -117,9 +117,18 @@ class _Host:
 
     def where(self, chosen: NDArray[np.bool_] | None) -> Durations:
         """Return those that a mask chooses, or all; what comes later does not change them."""
-        columns = (self.of_service, self.starts_ms, self.durations_us, self.errors)
-        found = [np.array(column) if chosen is None else np.asarray(column)[chosen] for column in columns]
-        return Durations(tuple(self.services), *found[:3], found[3].astype(bool))
+        mask: Any = slice(None) if chosen is None else chosen
+
+        def copy(column: array[int]) -> NDArray[Any]:
+            return np.array(np.asarray(column)[mask])
+
+        return Durations(
+            tuple(self.services),
+            copy(self.of_service),
+            copy(self.starts_ms),
+            copy(self.durations_us),
+            copy(self.errors).astype(bool),
+        )
 
     def between(self, start_ms: int, end_ms: int) -> Durations:
         """Return those that began in ``[start, end)``."""

@@ -120,11 +120,7 @@ def test_a_host_without_a_sensible_name_is_refused(host: str) -> None:
 @pytest.mark.parametrize(
     ("timestamp_ms", "detail"),
     [
-        (-1, "time is -1 ms, before the year 2000: it is in another unit, or its clock is wrong"),
-        (
-            AT_MS // 1000,
-            "time is 1600000000 ms, before the year 2000: it is in another unit, or its clock is wrong",
-        ),
+        (-1, "time is -1 ms, before the epoch"),
         (
             AT_MS + 3_600_501,
             "time is 1600003600501 ms, expected at most 1600003600500 ms: MAX_AHEAD_S, 3600000 ms, "

@@ -302,7 +302,7 @@ def test_no_commit_begins_while_partitions_change_hands() -> None:
     async def run() -> None:
         await stage.gate.shut(1.0)
         routing = asyncio.create_task(stage.taking(b"a 0"))
-        telling = asyncio.create_task(stage.router.tell(Progress(INPUT, None, False), 1))
+        telling = asyncio.create_task(stage.router.tell(Progress(INPUT, None, False)))
         await run_on()
         assert stage.transactions.committed == []
         stage.gate.open(stage.gate.shuts)
@@ -319,7 +319,7 @@ def test_a_partition_lost_while_partitions_change_hands_writes_nothing() -> None
     async def run() -> None:
         await stage.gate.shut(1.0)
         routing = asyncio.create_task(stage.taking(b"a 0"))
-        telling = asyncio.create_task(stage.router.tell(Progress(INPUT, None, False), 1))
+        telling = asyncio.create_task(stage.router.tell(Progress(INPUT, None, False)))
         await run_on()
         stage.router.close()
         stage.gate.open(stage.gate.shuts)
@@ -337,7 +337,7 @@ def test_marks_and_batches_do_not_meet_in_one_transaction() -> None:
 
     async def run() -> None:
         routing = asyncio.create_task(stage.taking(b"a 0"))
-        telling = asyncio.create_task(stage.router.tell(Progress(INPUT, None, False), 1))
+        telling = asyncio.create_task(stage.router.tell(Progress(INPUT, None, False)))
         await run_on()
         assert len(stage.transactions.held) == 1
         stage.transactions.commit_held()

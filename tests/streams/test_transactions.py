@@ -238,7 +238,8 @@ def test_what_cannot_be_handed_to_the_producer_is_a_transaction_error(
         errors = []
         writer = KafkaTransactions(broker.bootstrap, NAME)
         await writer.open()
-        await writer.commit([Outgoing(topics[0], 0, None, b"v")])  # makes the topic known
+        for _ in range(2):
+            await writer.commit([Outgoing(topics[0], 0, None, b"v")])  # makes the topic known, to both
         for partition in (broker.partitions + 95, 0):
             with pytest.raises(TransactionError) as caught:
                 await writer.commit([Outgoing(topics[0], partition, None, b"v")])

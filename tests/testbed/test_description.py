@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pg_streaming_machine_learning.testbed.description import CONVERTED, describe
+from pg_streaming_machine_learning.testbed.description import describe
 from pg_streaming_machine_learning.testbed.faults import Fault, FaultKind
 from pg_streaming_machine_learning.testbed.lines import FIELDS
 from pg_streaming_machine_learning.testbed.recording import Recording
@@ -31,11 +31,8 @@ def test_readme_of_an_empty_recording_has_no_figures(recording_of: Callable[...,
 
 
 def test_readme_says_what_was_not_recorded(recording_of: Callable[..., Recording]) -> None:
-    """Fields that no line has, and that a recording was converted."""
+    """Fields that no line has."""
     recording = recording_of([])
     recording.rows[:, :, FIELDS.index("write_time")] = np.nan
     text = describe(recording)
     assert "| write_time | `diskio,name=vda` | counter, milliseconds; not recorded |" in text
-    assert "converted" not in text
-    recording.meta[CONVERTED] = 1
-    assert "and converted (`testbed/former.py`)" in describe(recording)

@@ -17,6 +17,7 @@ from pg_streaming_machine_learning.records.update import (
     SourcePlace,
 )
 from pg_streaming_machine_learning.records.window import Window
+from pg_streaming_machine_learning.windows.durations import Durations
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 from pg_streaming_machine_learning.windows.open_windows import Late, OpenWindows
 from pg_streaming_machine_learning.windows.rates import LONGEST_GAP_MS
@@ -102,7 +103,7 @@ def test_a_closed_window_holds_what_came_of_it() -> None:
         Window(5, 15),
         {(CPU, TRACES): (summarize([40.0, 20.0, 90.0]), None), (CPU, "labeled"): ((3.0,) * 11, 1)},
         {"targets": 0},
-        [Duration("orders", 14, 2), Duration("orders", 5, 1)],
+        Durations.of([Duration("orders", 14, 2), Duration("orders", 5, 1)]),
     )
 
 
@@ -337,7 +338,7 @@ def test_a_snapshot_of_revisions_alone_is_read() -> None:
     store.restore({"store": opened(revision(5, math.nan)).snapshot()["store"], "learner": b"of others"})
     store.add(reading(3), None)
     first, second = store.close(99)
-    assert (first.window, first.label_updates, first.durations) == (Window(0, 10), {}, [])
+    assert (first.window, first.label_updates, len(first.durations)) == (Window(0, 10), {}, 0)
     assert (second.window, list(second.revisions)) == (Window(5, 15), [(CPU, "labeled")])
 
 
