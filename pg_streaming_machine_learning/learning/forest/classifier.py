@@ -25,12 +25,12 @@ from pg_streaming_machine_learning.learning.forest.layout import Shape
 from pg_streaming_machine_learning.learning.forest.plan import Votes, plan_of
 from pg_streaming_machine_learning.learning.forest.snapshot import read_forest, write_forest
 from pg_streaming_machine_learning.learning.forest.state_check import check_state
-from pg_streaming_machine_learning.learning.forest.voting import in_order, together, together_one, trust_of
+from pg_streaming_machine_learning.learning.forest.voting import together, together_one, trust_of
 
 __all__ = ["AdaptiveRandomForestClassifier"]
 
 _ROWS = 1024
-_MOST_REASONS = 400_000
+_MOST_REASONS = 50_000
 _KINDS = ("warning", "drift")
 
 Matrix = NDArray[np.float64]
@@ -303,8 +303,8 @@ class AdaptiveRandomForestClassifier(base.Classifier):
             assert votes.bases is not None
             assert votes.reasons is not None
             probabilities.append(together(votes))
-            bases.append(in_order(votes.bases) / trust[:, None])
-            reasons.append(in_order(votes.reasons) / trust[:, None, None])
+            bases.append(votes.bases / trust[:, None])
+            reasons.append(votes.reasons / trust[:, None, None])
         return Explained(
             np.concatenate(probabilities), np.concatenate(bases), np.concatenate(reasons), self.features_
         )
@@ -315,7 +315,7 @@ class AdaptiveRandomForestClassifier(base.Classifier):
             return {}
         votes = self._forest.run(self._columns.row(x), _NO_LABEL, _NO_WEIGHT, True)
         assert votes.reasons is not None
-        reasons = (in_order(votes.reasons) / trust_of(votes)[:, None, None])[0]
+        reasons = (votes.reasons / trust_of(votes)[:, None, None])[0]
         return {
             label: dict(zip(self._columns.names, reasons[:, column].tolist(), strict=True))
             for column, label in enumerate(self._labels)
@@ -475,7 +475,7 @@ class AdaptiveRandomForestClassifier(base.Classifier):
         """Yield what the members say about parts of some rows."""
         size = _ROWS
         if explain:
-            width = self.n_models * max(len(self._columns), 1) * max(len(self._labels), 1)
+            width = max(len(self._columns), 1) * max(len(self._labels), 1)
             size = max(1, min(_ROWS, _MOST_REASONS // width))
         for begin in range(0, len(rows), size):
             part = rows[begin : begin + size]

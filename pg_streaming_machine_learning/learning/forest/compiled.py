@@ -46,7 +46,7 @@ __all__ = ["CompiledForest"]
 
 _FIRST = Capacity(nodes=32, blocks=16, sets=1)
 _EVENTS = 64
-_NOTHING = np.zeros((1, 1, 1, 1))
+_NOTHING = np.zeros((1, 1, 1))
 
 
 class CompiledForest:
@@ -140,15 +140,15 @@ class CompiledForest:
         explain : bool
             Whether to give reasons.
         n_jobs : int
-            Threads.
+            Threads; with reasons there is one.
         """
         members, n, classes = self.plan.n_models, len(rows), self.n_classes
         votes = np.empty((members, n, classes))
         trusts = np.empty((members, n))
-        reasons = np.zeros((members, n, self.n_features, classes)) if explain else _NOTHING
-        bases = np.zeros((members, n, classes)) if explain else _NOTHING[0]
+        reasons = np.zeros((n, self.n_features, classes)) if explain else _NOTHING
+        bases = np.zeros((n, classes)) if explain else _NOTHING[0]
         done = np.zeros(members, np.int64)
-        spans = _spans(members, n_jobs)
+        spans = _spans(members, 1 if explain else n_jobs)  # reasons are added up in the order of the members
 
         def work(span: tuple[int, int], scratch: NDArray[Any]) -> None:
             run(
@@ -166,7 +166,8 @@ class CompiledForest:
                     list(pool.map(work, spans, scratches))
             if done.min() == n:
                 break
-            for member in np.flatnonzero(done < n).tolist():
+            stopped = np.flatnonzero(done < n).tolist()
+            for member in stopped[:1] if explain else stopped:  # with reasons the others have not begun
                 self._make_room(member)
         if self._states[:, EVENTS].any():
             for member in range(members):
@@ -269,6 +270,8 @@ class CompiledForest:
             "shares": np.zeros(shape.codes + 1, np.int64),
             "cells": np.zeros((layout.SHARES + 1, classes)),
             "estimates": np.zeros(2),
+            "blame": np.zeros((self.n_features + 1, classes + 1)),
+            "touched": np.zeros(self.n_features + 1, np.int64),
         }
         arrays |= {name: np.zeros(classes + 1) for name in ("probabilities", "logs")}
         arrays |= {name: np.zeros(sub + 1) for name in ("values", "terms", "gains", "bounds")}

@@ -132,10 +132,10 @@ class Votes:
         Probabilities; zeros from a member that knows nothing.
     trusts : ndarray, shape (members, n)
         How far each is to be trusted.
-    reasons : ndarray, shape (members, n, features, classes), or None
-        Contribution of each feature, times trust.
-    bases : ndarray, shape (members, n, classes), or None
-        What each member says before it looks at features, times trust.
+    reasons : ndarray, shape (n, features, classes), or None
+        Contribution of each feature, times trust, of all members, added up in their order.
+    bases : ndarray, shape (n, classes), or None
+        What they say before they look at features, likewise.
     """
 
     votes: NDArray[np.float64]

@@ -17,6 +17,7 @@ from pg_streaming_machine_learning.learning.forest.kernel.leaf import (
     say,
 )
 from pg_streaming_machine_learning.learning.forest.kernel.memory import (
+    blame_of,
     child_of,
     codes_of,
     counts_of,
@@ -33,6 +34,7 @@ from pg_streaming_machine_learning.learning.forest.kernel.memory import (
     scores_of,
     subspace_of,
     table_of,
+    touched_of,
 )
 from pg_streaming_machine_learning.learning.forest.kernel.randomness import next_random
 from pg_streaming_machine_learning.learning.forest.kernel.split import try_to_split
@@ -219,10 +221,14 @@ def _forget(detector):
 def _explain(tree, plan, leaf, row, by_bayes, trust, scratch, reasons, base):
     """Add a tree's contributions to a row's probabilities, by feature and class, times its trust.
 
+    They are added up by themselves first, and of most trees most features have none.
+
     Along the path, each split's feature gets the change of the class shares. In the leaf, the features get
     what naive Bayes moves, in proportion to how differently they speak of the classes.
     """
     logs = logs_of(scratch, plan)
+    blame = blame_of(scratch, plan)
+    touched = touched_of(scratch, plan)
     feature = feature_of(tree, plan)
     child = child_of(tree, plan)
     counts = counts_of(tree, plan)
@@ -237,22 +243,29 @@ def _explain(tree, plan, leaf, row, by_bayes, trust, scratch, reasons, base):
         total = weight_of(tree, plan, node)
         if total <= 0.0:
             continue
+        touched[column] = 1
         for c in range(plan.classes):
             share = counts[node, c] / total
-            reasons[column, c] += trust * (share - logs[c])
+            blame[column, c] += trust * (share - logs[c])
             logs[c] = share
-    if not by_bayes:
-        # A leaf that knows nothing says nothing; else it says its shares.
-        return
-    _blame_bayes(tree, plan, leaf, row, trust, scratch, reasons)
+    if by_bayes:  # else the leaf says its shares
+        _blame_bayes(tree, plan, leaf, row, trust, scratch)
+    for column in range(plan.features):
+        if touched[column] == 1:
+            touched[column] = 0
+            for c in range(plan.classes):
+                reasons[column, c] += blame[column, c]
+                blame[column, c] = 0.0
 
 
 @njit(error_model="numpy")
-def _blame_bayes(tree, plan, leaf, row, trust, scratch, reasons):
+def _blame_bayes(tree, plan, leaf, row, trust, scratch):
     """Share out what naive Bayes adds to a leaf's own shares."""
     offsets = offsets_of(plan)
     probabilities = probabilities_of(scratch, plan)
     logs = logs_of(scratch, plan)
+    blame = blame_of(scratch, plan)
+    touched = touched_of(scratch, plan)
     gains = gains_of(scratch, plan)
     subspace = subspace_of(tree, plan)
     table = table_of(tree, plan)
@@ -287,9 +300,10 @@ def _blame_bayes(tree, plan, leaf, row, trust, scratch, reasons):
     for j in range(sub):
         part = strengths[j] / whole if whole > 0.0 else 1.0 / sub
         if part > 0.0:
+            column = subspace[leaf, j]
+            touched[column] = 1
             for c in range(plan.classes):
-                moved = probabilities[c] - logs[c]
-                reasons[subspace[leaf, j], c] += trust * part * moved
+                blame[column, c] += trust * part * (probabilities[c] - logs[c])
 
 
 @njit(error_model="numpy")
@@ -402,17 +416,18 @@ def run(
         What each member says, and how far it is to be trusted.
     explain : bool
         Whether to fill `reasons` and `bases`.
-    reasons, bases : ndarray of float64, shapes (members, n, features, classes), (members, n, classes)
-        Contributions and base rates, times trust.
+    reasons, bases : ndarray of float64, shapes (n, features, classes), (n, classes)
+        Contributions and base rates, times trust, are added: of one member after the other.
     scratches : ndarray of SCRATCH, shape (1,)
         Room to compute in.
     """
     for m in range(first, last):
-        at = m if explain else 0
         done[m] = _run_member(
             plans[0], trees[m], states[m], tallies[m], detectors[m], events[m], importances[m], done[m], rows,
-            labels, weights, votes[m], trusts[m], explain, reasons[at], bases[at], scratches[0],
+            labels, weights, votes[m], trusts[m], explain, reasons, bases, scratches[0],
         )  # fmt: skip
+        if explain and done[m] < rows.shape[0]:
+            break  # reasons are added up in the order of the members
 
 
 @njit(cache=True, error_model="numpy")

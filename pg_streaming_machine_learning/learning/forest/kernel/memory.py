@@ -32,9 +32,13 @@ PLAN = np.dtype(
 """What all trees have in common: sizes, parameters, limits; addresses of the Poisson distribution, and of
 where the nominal features have their codes."""
 
-_SCRATCH = "order probabilities logs values terms gains bounds left left_sum right_sum cells estimates shares"
+_SCRATCH = (
+    "order probabilities logs values terms gains bounds left left_sum right_sum cells estimates shares "
+    "blame touched"
+)
 SCRATCH = np.dtype([(name, np.int64) for name in _SCRATCH.split()])
-"""Addresses of room to compute in: nothing there lasts from one sample to the next."""
+"""Addresses of room to compute in: nothing there lasts from one sample to the next, but
+that `blame` and `touched` are left as zeros."""
 
 
 def _pointer(kind):
@@ -226,6 +230,18 @@ def cells_of(scratch, plan):
 def estimates_of(scratch, plan):
     """Return the array of that name."""
     return carray(_f64(scratch.estimates), 2)
+
+
+@njit
+def blame_of(scratch, plan):
+    """Return the array of that name: zeros from one row to the next."""
+    return carray(_f64(scratch.blame), (plan.features, plan.classes))
+
+
+@njit
+def touched_of(scratch, plan):
+    """Return the array of that name: zeros from one row to the next."""
+    return carray(_i64(scratch.touched), plan.features)
 
 
 @njit

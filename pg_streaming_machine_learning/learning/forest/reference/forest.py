@@ -90,15 +90,16 @@ class ReferenceForest:
         """
         members, n, classes = len(self._members), len(rows), self.n_classes
         votes, trusts = np.zeros((members, n, classes)), np.zeros((members, n))
-        reasons = np.zeros((members, n, self.n_features, classes)) if explain else None
-        bases = np.zeros((members, n, classes)) if explain else None
+        reasons = np.zeros((n, self.n_features, classes)) if explain else None
+        bases = np.zeros((n, classes)) if explain else None
         samples = list(zip(rows.tolist(), labels.tolist(), weights.tolist(), strict=True))
         for m, member in enumerate(self._members):
             for i, (row, label, weight) in enumerate(samples):
                 vote = member.take(row, label, weight, self._world, explain)
                 votes[m, i], trusts[m, i] = vote.probabilities, vote.trust
                 if reasons is not None and bases is not None and vote.reasons is not None:
-                    reasons[m, i], bases[m, i] = vote.reasons, vote.base
+                    reasons[i] += vote.reasons
+                    bases[i] += vote.base
         return Votes(votes, trusts, reasons, bases)
 
     def take_events(self) -> list[tuple[int, int, int, float, float, bool]]:
