@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import NoReturn
 
 from pg_streaming_machine_learning.errors import PgStreamingError
 
-__all__ = ["end_process", "ending_on_errors", "never_ending"]
+__all__ = ["end_process", "ending_on_errors", "interrupted_at_once", "never_ending"]
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,27 @@ OTHERWISE = 70
 
 LAST_WORDS_S = 5.0
 """How long saying why may take: what stands still may hold the lock of the log, or not read a full pipe."""
+
+
+@contextmanager
+def interrupted_at_once() -> Iterator[None]:
+    """Let Ctrl-C end the process wherever it is, with exit code 130: before work begins nothing is lost.
+
+    Python would raise an exception where it is just then, and numba, while it compiles, swallows it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, _: object) -> NoReturn:
+        os.write(sys.stderr.fileno(), b"interrupted\n")
+        os._exit(128 + number)
+
+    former = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former if former is not None else signal.SIG_DFL)
 
 
 def end_process(error: BaseException, doing: str = "") -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,38 @@ def run(body: str, *arguments: str) -> tuple[int, str]:
         check=False,
     )
     return done.returncode, done.stdout
+
+
+SWALLOWING = """
+import signal, sys, time
+from pg_streaming_machine_learning.streams.ending import interrupted_at_once
+
+before = signal.getsignal(signal.SIGINT)
+with interrupted_at_once():
+    print("compiling", flush=True)
+    while "goes on" not in sys.argv:
+        try:
+            time.sleep(0.01)
+        except BaseException:
+            pass
+assert signal.getsignal(signal.SIGINT) is before
+"""
+
+
+def test_ctrl_c_ends_what_would_swallow_it() -> None:
+    """As numba does while it compiles: at once, with exit code 130 and a word."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SWALLOWING], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"compiling\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stdout.read() == b"interrupted\n"
+
+
+def test_ctrl_c_is_what_it_was_behind_it() -> None:
+    subprocess.run([sys.executable, "-c", SWALLOWING, "goes on"], cwd=ROOT, timeout=60, check=True)
 
 
 @pytest.mark.parametrize("arguments", [("logged",), ()])
