@@ -65,7 +65,7 @@ class Durations(Sequence[Duration]):
         host = _Host()
         for duration in durations:
             host.add(duration)
-        return host.where(None)
+        return host.where(np.ones(len(host.starts_ms), bool))
 
     def __len__(self) -> int:
         return len(self.starts_ms)
@@ -115,19 +115,14 @@ class _Host:
         self.durations_us.append(duration.duration_us)
         self.errors.append(duration.is_error)
 
-    def where(self, chosen: NDArray[np.bool_] | None) -> Durations:
-        """Return those that a mask chooses, or all; what comes later does not change them."""
-        mask: Any = slice(None) if chosen is None else chosen
-
-        def copy(column: array[int]) -> NDArray[Any]:
-            return np.array(np.asarray(column)[mask])
-
+    def where(self, chosen: NDArray[np.bool_]) -> Durations:
+        """Return copies of those that a mask chooses."""
         return Durations(
             tuple(self.services),
-            copy(self.of_service),
-            copy(self.starts_ms),
-            copy(self.durations_us),
-            copy(self.errors).astype(bool),
+            np.asarray(self.of_service)[chosen],
+            np.asarray(self.starts_ms)[chosen],
+            np.asarray(self.durations_us)[chosen],
+            np.asarray(self.errors)[chosen].astype(bool),
         )
 
     def between(self, start_ms: int, end_ms: int) -> Durations:

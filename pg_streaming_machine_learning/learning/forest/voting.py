@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from pg_streaming_machine_learning.learning.forest.plan import Votes
 
-__all__ = ["in_order", "together", "together_one", "trust_of"]
+__all__ = ["together", "together_one", "trust_of"]
 
 Matrix = NDArray[np.float64]
 
 
-def in_order(parts: NDArray[np.float64]) -> Matrix:
+def _in_order(parts: NDArray[np.float64]) -> Matrix:
     """Return the sum over the first axis, added in its order."""
     whole: Matrix = parts[0].copy()
     for part in parts[1:]:
@@ -22,7 +22,7 @@ def in_order(parts: NDArray[np.float64]) -> Matrix:
 
 def trust_of(votes: Votes) -> Matrix:
     """Return how far the members are trusted together, by row; 1 where none knows anything."""
-    trust = in_order(votes.trusts)
+    trust = _in_order(votes.trusts)
     trust[trust == 0.0] = 1.0
     return trust
 
