@@ -26,7 +26,7 @@ from rich.console import Console
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.rig.broker import start_broker
-from benchmarks.rig.machine import described
+from benchmarks.rig.machine import print_described
 from benchmarks.rig.page import kept_as
 from benchmarks.rig.scene import RECORDING, Scene
 from pg_streaming_machine_learning.cli.backfill_run import BackfillOptions, run_backfill
@@ -64,8 +64,7 @@ def report(scene: Scene, records: int, windows: int, rounds: int) -> None:
         f"backfill, {model.rpartition('.')[2]}": lambda: time_backfill(scene.settings, windows),
     }
     taken = [{name: run() for name, run in ways.items()} for _ in range(rounds + 1)][1:]
-    for line in described():
-        print(line + "  ")
+    print_described()
     print(f"{records} records, {windows} windows of a host, median of {rounds} rounds in turns\n")
     print("| way | seconds | records/s | windows/s | beside the bare loop |")
     print("| --- | ---: | ---: | ---: | ---: |")

@@ -20,7 +20,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.rig.machine import described
+from benchmarks.rig.machine import print_described
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import ReadingsUpdate
 from pg_streaming_machine_learning.sources.limits import Limits
@@ -111,7 +111,7 @@ def main() -> None:
         parsed_s.append(middle_s - begin_s)
         assert lines == LINES * len(given)
     a_round = messages / rounds
-    print("\n".join(f"{line}  " for line in described()))
+    print_described()
     print(f"{count:,} hosts, {messages:,} messages, {closed:,} windows closed, median of {rounds} rounds\n")
     print("| way | lines/s | readings/s | beside parsing alone |")
     print("| --- | ---: | ---: | ---: |")

@@ -29,7 +29,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.rig.broker import BenchBroker, start_broker
-from benchmarks.rig.machine import described
+from benchmarks.rig.machine import print_described
 from benchmarks.rig.page import kept_as
 from benchmarks.rig.run import started, wait_until_restored
 from benchmarks.rig.scene import Scene
@@ -136,8 +136,7 @@ def main() -> None:
 
 def measure(size: Size, options: argparse.Namespace) -> None:
     """Print what was measured, and on what."""
-    for line in described():
-        print(line + "  ")
+    print_described()
     print(f"seed {options.seed}, model {DEFAULT_MODEL}, windows of {len(METRICS)} metrics in one revision  ")
     print(f"windows of {SIZE_S} s every {HOP_S} s; {size}", flush=True)
     with start_broker() as broker, DemoRegistry.start_in_thread() as registry:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["described"]
+__all__ = ["print_described"]
 
 _PACKAGES = (
     "aiokafka",
@@ -23,15 +23,14 @@ _PACKAGES = (
 )
 
 
-def described() -> list[str]:
-    """Return the lines that go above a table."""
+def print_described() -> None:
+    """Print the lines that go above a table, each a line of its own in markdown."""
     load = os.getloadavg()[0]
     memory = psutil.virtual_memory().total / 2**30
-    return [
-        f"machine: {_processor()}, {os.cpu_count()} cores, {memory:.0f} GB, load {load:.1f} at the beginning",
-        f"{platform.python_implementation()} {platform.python_version()}, "
-        + ", ".join(f"{name} {_version(name)}" for name in _PACKAGES),
-    ]
+    has = f"{os.cpu_count()} cores, {memory:.0f} GB"
+    print(f"machine: {_processor()}, {has}, load {load:.1f} at the beginning  ")
+    versions = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
+    print(f"{platform.python_implementation()} {platform.python_version()}, {versions}  ")
 
 
 def _processor() -> str:
