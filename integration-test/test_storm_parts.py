@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import socketserver
 import threading
 import time
 from collections.abc import Iterator
@@ -129,27 +130,26 @@ def test_an_order_is_carried_out_once(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not control.withdraw("kill", "a-point")
 
 
+class Echo(socketserver.BaseRequestHandler):
+    """Says what it hears."""
+
+    def handle(self) -> None:
+        with suppress(ConnectionResetError):
+            while data := self.request.recv(1000):
+                self.request.sendall(data)
+
+
 @contextmanager
 def echo() -> Iterator[int]:
     """Serve a port that says what it hears."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionResetError):
-            while data := await reader.read(1000):
-                writer.write(data)
-        writer.close()
-
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    server = asyncio.run_coroutine_threadsafe(asyncio.start_server(answer, "127.0.0.1", 0), loop).result()
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        loop.call_soon_threadsafe(server.close)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_the_proxy_passes_on_delays_cuts_resets_and_refuses() -> None:

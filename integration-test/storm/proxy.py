@@ -102,6 +102,8 @@ class Proxy:
             for task in tasks:
                 task.cancel()
             self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        # A transport that was aborted closes its socket in the next turn of the loop.
+        self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
