@@ -28,7 +28,8 @@ from pg_streaming_machine_learning.demo.registry import DemoRegistry
 from pg_streaming_machine_learning.demo.revisions import RecordedWindows
 from pg_streaming_machine_learning.demo.worker import CHILD_MODULE
 from pg_streaming_machine_learning.records.input import InputRecord
-from pg_streaming_machine_learning.records.update import LogRecord, ProgressMark, WindowUpdate
+from pg_streaming_machine_learning.records.log import LogRecord
+from pg_streaming_machine_learning.records.update import ProgressMark, WindowUpdate
 from pg_streaming_machine_learning.wire.log import decode
 
 WAYS = {"without": "benchmarks.rig.without", "with": CHILD_MODULE}

@@ -36,9 +36,11 @@ from pg_streaming_machine_learning.learning.learner import Learner
 from pg_streaming_machine_learning.learning.models import ModelSpec
 from pg_streaming_machine_learning.learning.rows import rows_of
 from pg_streaming_machine_learning.learning.sample import create_sample
+from pg_streaming_machine_learning.records.log import LogRecord
 from pg_streaming_machine_learning.records.prediction import Concluded, Effect, Measured, Prediction, Sample
 from pg_streaming_machine_learning.records.snapshot import pack, read_state, unpack, write_state
-from pg_streaming_machine_learning.records.update import LogRecord, Metric, ProgressMark, Update
+from pg_streaming_machine_learning.records.update import Metric, ProgressMark, Update
+from pg_streaming_machine_learning.records.window_updates import WindowUpdates
 from pg_streaming_machine_learning.windows.duration_summary import summarize_durations
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 from pg_streaming_machine_learning.windows.open_windows import Late, OpenWindows
@@ -229,16 +231,20 @@ class Engine:
                 yield from self.take(record)
             yield None
 
-    def take(self, update: Update) -> Sequence[Measured]:
+    def take(self, update: Update | WindowUpdates) -> Sequence[Measured]:
         """Store an update, unless it came before or came too late; return the readings that are final by it.
 
-        This is what `steps` does with an update: nothing is predicted by one.
+        This is what `steps` does with an update: nothing is predicted by one. Many at once are stored as if
+        they came one after the other.
 
         Raises
         ------
         WindowError
             If it is of a window that is not on the grid.
         """
+        if isinstance(update, WindowUpdates):
+            self._take_many(update)
+            return ()
         self._updates += 1
         if not self._places.is_new(update.place):
             self._repeated += 1
@@ -248,6 +254,15 @@ class Engine:
             self._late += sum(each.count for each in late)
             self._late_updates.extend(late)
         return self._windows.take_measured()
+
+    def _take_many(self, updates: WindowUpdates) -> None:
+        """Store many updates of windows, but for those that came before or came too late."""
+        self._updates += len(updates)
+        repeated = self._places.repeated(updates)
+        self._repeated += repeated
+        late = self._windows.add_many(updates, repeated, self._watermark.watermark_ms)
+        self._late += len(late)
+        self._late_updates.extend(late)
 
     def take_late(self) -> list[Late]:
         """Return what came too late since the last call, the last 1000 at most; `counts` has them all."""

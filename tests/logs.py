@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from pg_streaming_machine_learning.engine import EngineConfig
 from pg_streaming_machine_learning.learning.models import ModelSpec
+from pg_streaming_machine_learning.records.log import SingleRecord
 from pg_streaming_machine_learning.records.update import (
     InputPartition,
-    LogRecord,
     Metric,
     ProgressMark,
     SourcePlace,
@@ -54,7 +54,7 @@ def config(
 class Fleet:
     """What a fleet of hosts sends, each input partition in its order, and what it comes down to."""
 
-    partitions: tuple[tuple[LogRecord, ...], ...]
+    partitions: tuple[tuple[SingleRecord, ...], ...]
     final: tuple[FinalWindow, ...]
 
 
@@ -65,7 +65,7 @@ def fleet(hosts: Sequence[str], windows: int, seed: int) -> Fleet:
     each partition tells its progress now and then.
     """
     rng = random.Random(seed)
-    partitions: list[list[LogRecord]] = [[_mark(number, None)] for number in range(len(METRICS))]
+    partitions: list[list[SingleRecord]] = [[_mark(number, None)] for number in range(len(METRICS))]
     final = []
     for index in range(windows):
         for host in hosts:
@@ -84,13 +84,13 @@ def fleet(hosts: Sequence[str], windows: int, seed: int) -> Fleet:
     return Fleet(tuple(map(tuple, partitions)), tuple(final))
 
 
-def busy_log(windows: int, seed: int) -> list[LogRecord]:
+def busy_log(windows: int, seed: int) -> list[SingleRecord]:
     """Return the log of one input partition and two hosts in which nearly every mark closes windows.
 
     Now and then a record is sent twice, a window has two revisions, or a host none.
     """
     rng = random.Random(seed)
-    log: list[LogRecord] = []
+    log: list[SingleRecord] = []
     for index in range(windows):
         for host in ("a", "b"):
             for _ in range(rng.choice([0, 1, 1, 1, 2])):
@@ -106,7 +106,7 @@ def busy_log(windows: int, seed: int) -> list[LogRecord]:
     return log
 
 
-def merged(partitions: Sequence[Sequence[LogRecord]], order: random.Random) -> list[LogRecord]:
+def merged(partitions: Sequence[Sequence[SingleRecord]], order: random.Random) -> list[SingleRecord]:
     """Return the records of all partitions in one order, each partition's own order kept."""
     waiting = [list(records) for records in partitions]
     turns = [number for number, records in enumerate(waiting) for _ in records]
@@ -120,7 +120,12 @@ def merged(partitions: Sequence[Sequence[LogRecord]], order: random.Random) -> l
 
 
 def _send(
-    records: list[LogRecord], number: int, host: str, start_ms: int, label: int | None, rng: random.Random
+    records: list[SingleRecord],
+    number: int,
+    host: str,
+    start_ms: int,
+    label: int | None,
+    rng: random.Random,
 ) -> tuple[float, ...]:
     """Send the revisions of a metric's window; return the statistics of the last."""
     level = 80.0 if label else 20.0
@@ -134,7 +139,7 @@ def _send(
     return statistics
 
 
-def _reached_ms(records: Sequence[LogRecord]) -> int | None:
+def _reached_ms(records: Sequence[SingleRecord]) -> int | None:
     starts = [record.window_start_ms for record in records if isinstance(record, WindowUpdate)]
     return max(starts, default=None)
 

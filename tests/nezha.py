@@ -20,9 +20,9 @@ from pathlib import Path
 import pytest
 
 from pg_streaming_machine_learning.labels.objective import Objective
+from pg_streaming_machine_learning.records.log import SingleRecord
 from pg_streaming_machine_learning.records.update import (
     InputPartition,
-    LogRecord,
     Metric,
     ProgressMark,
     SourcePlace,
@@ -166,9 +166,9 @@ def thresholds_ms() -> dict[str, float]:
     return _thresholds(list(_rows(folder / f"metrics-{DAYS[0]}.csv.gz")))
 
 
-def log_of(windows: list[RecordedWindow], order: random.Random) -> list[LogRecord]:
+def log_of(windows: list[RecordedWindow], order: random.Random) -> list[SingleRecord]:
     """Return a log of all revisions of recorded windows, the metrics spread over three partitions."""
-    partitions: list[list[LogRecord]] = [
+    partitions: list[list[SingleRecord]] = [
         [ProgressMark(InputPartition(TOPIC, number), 3, None, False, 0)] for number in range(3)
     ]
     for window in windows:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from pg_streaming_machine_learning.engine import Engine
+from pg_streaming_machine_learning.records.update import Metric
 from pg_streaming_machine_learning.windows.open_windows import OpenWindows
 
 __all__ = ["object_digest", "part_digests", "state_digest"]
@@ -115,6 +116,9 @@ class _Walk:
                 return ()
             self._write("tuple", b"%d" % len(value))
             return value
+        if isinstance(value, Metric):
+            self._write("frozen", b"%d" % len(value))
+            return (type(value), *value)
         if _is_frozen(value):
             fields = [getattr(value, field.name) for field in dataclasses.fields(value)]
             self._write("frozen", b"%d" % len(fields))

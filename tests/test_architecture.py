@@ -20,11 +20,14 @@ MODULES = sorted((ROOT / PACKAGE).rglob("*.py"))
 # Data flows down this table, so imports point up.
 MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
-    "records": (set(), {"dataclasses_avroschema"}),
+    "records": (set(), {"dataclasses_avroschema", "numpy"}),
     "windows": ({"records"}, {"numpy"}),
     "labels": ({"records", "windows"}, {"numpy", "tomli"}),
-    "wire": ({"records"}, {"aiokafka", "dataclasses_avroschema", "fastavro", "httpx", "schema_registry"}),
-    "sources": ({"records", "wire", "windows"}, set()),
+    "wire": (
+        {"records"},
+        {"aiokafka", "dataclasses_avroschema", "fastavro", "httpx", "numpy", "schema_registry"},
+    ),
+    "sources": ({"records", "wire", "windows"}, {"numpy"}),
     "learning": ({"records"}, {"numba", "numpy", "river"}),
     "engine": ({"records", "windows", "labels", "learning"}, set()),
     "state": ({"records", "windows", "learning", "engine"}, set()),

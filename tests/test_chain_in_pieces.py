@@ -16,13 +16,13 @@ from pg_streaming_machine_learning.engine import Engine, EngineConfig
 from pg_streaming_machine_learning.learning.models import ModelSpec
 from pg_streaming_machine_learning.outputs.published import Publisher
 from pg_streaming_machine_learning.records.input import InputRecord
+from pg_streaming_machine_learning.records.log import SingleRecord
 from pg_streaming_machine_learning.records.output import Output
 from pg_streaming_machine_learning.records.prediction import Concluded, Measured, Prediction, Sample
 from pg_streaming_machine_learning.records.update import (
     Duration,
     DurationsUpdate,
     InputPartition,
-    LogRecord,
     Metric,
     ProgressMark,
     Reading,
@@ -73,9 +73,9 @@ MODELS = st.sampled_from([SMALL_FOREST, ModelSpec("river.linear_model.LogisticRe
 Steps = Sequence[tuple[str, object, object]]
 
 
-def log_of(steps: Steps) -> list[LogRecord]:
+def log_of(steps: Steps) -> list[SingleRecord]:
     """Return the log that steps stand for: readings and spans near a time that goes on, late ones too."""
-    log: list[LogRecord] = []
+    log: list[SingleRecord] = []
     now_ms = 20
     for what, one, two in steps:
         place = SourcePlace(TELEGRAF if what == "readings" else ZIPKIN, 0, len(log))
@@ -94,7 +94,7 @@ def log_of(steps: Steps) -> list[LogRecord]:
     return [*log, *marks((TELEGRAF, ZIPKIN), 10_000)]
 
 
-def marks(inputs: Sequence[str], event_ms: int | None) -> list[LogRecord]:
+def marks(inputs: Sequence[str], event_ms: int | None) -> list[SingleRecord]:
     """Return what tells that all inputs have come so far."""
     return [ProgressMark(InputPartition(topic, 0), 1, event_ms, False, 0) for topic in inputs]
 
@@ -123,7 +123,7 @@ class Piece:
         self._restarts = list(restarts)
         self._publisher = Publisher(topics(*publish))
 
-    def read(self, record: LogRecord) -> list[Output]:
+    def read(self, record: SingleRecord) -> list[Output]:
         """Read a record; return what is published."""
         if self._restarts and self._restarts.pop(0):
             snapshot = self.engine.snapshot()
@@ -155,7 +155,7 @@ class Wire:
     def send(self, outputs: Sequence[Output]) -> None:
         self._waiting += outputs
 
-    async def receive(self) -> list[LogRecord]:
+    async def receive(self) -> list[SingleRecord]:
         """Return updates of all that was sent; partitions are read in any order, each in its own."""
         partitions: dict[tuple[str, int], list[Output]] = defaultdict(list)
         for output in self._waiting:
@@ -166,16 +166,20 @@ class Wire:
         self._waiting = []
         return [update for place in turns for update in await self._updates(place, partitions[place].pop(0))]
 
-    async def _updates(self, place: tuple[str, int], output: Output) -> list[LogRecord]:
+    async def _updates(self, place: tuple[str, int], output: Output) -> list[SingleRecord]:
         record = InputRecord(*place, self._offsets[place], 0, output.key, output.value)
         self._offsets[place] += 1
         found = [part async for part in self._sources[place[0]].parts(record)]
         # As through the log, where nothing may be lost either.
-        return [decode(encode_update(part)) for part in found]  # type: ignore[arg-type]
+        return [decode(encode_update(part)) for part in found]  # type: ignore[arg-type, misc]
 
 
 async def chained(
-    log: Sequence[LogRecord], first: Piece, second: Piece, names: Sequence[str], order: random.Random
+    log: Sequence[SingleRecord],
+    first: Piece,
+    second: Piece,
+    names: Sequence[str],
+    order: random.Random,
 ) -> None:
     """Let two workers read a log one after the other, the second what the first published."""
     wire = Wire(names, order)

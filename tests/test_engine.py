@@ -11,11 +11,11 @@ import pytest
 from pg_streaming_machine_learning.engine import Engine, EngineCounts
 from pg_streaming_machine_learning.errors import ModelError, SnapshotError, WindowError
 from pg_streaming_machine_learning.learning.models import ModelSpec, model_version
+from pg_streaming_machine_learning.records.log import SingleRecord
 from pg_streaming_machine_learning.records.prediction import Concluded
 from pg_streaming_machine_learning.records.snapshot import pack, unpack, write_state
 from pg_streaming_machine_learning.records.update import (
     InputPartition,
-    LogRecord,
     Metric,
     ProgressMark,
     SourcePlace,
@@ -120,7 +120,11 @@ def test_closed_windows_come_by_end_then_by_host(inputs: Inputs) -> None:
 def test_a_late_update_is_counted_and_told_but_not_used(inputs: Inputs) -> None:
     """With how late it was."""
     engine = Engine(config())
-    records: list[LogRecord] = [inputs.update(label=0), inputs.mark(CLOSING_MS + 7), inputs.update(label=1)]
+    records: list[SingleRecord] = [
+        inputs.update(label=0),
+        inputs.mark(CLOSING_MS + 7),
+        inputs.update(label=1),
+    ]
     assert len(engine.process([*records, inputs.mark(CLOSING_MS + 20)])) == 1
     assert engine.counts == EngineCounts(2, 0, 1, 1, 1, 1)
     assert engine.take_late() == [Late("web", CPU, 0, 7)]
@@ -145,7 +149,7 @@ def test_an_update_sent_twice_counts_once(inputs: Inputs) -> None:
 
 def test_a_stream_that_stops_closes_its_last_windows(inputs: Inputs) -> None:
     engine = Engine(config())
-    records: list[LogRecord] = [inputs.update(), inputs.update(start_ms=HOP_MS), inputs.mark(HOP_MS)]
+    records: list[SingleRecord] = [inputs.update(), inputs.update(start_ms=HOP_MS), inputs.mark(HOP_MS)]
     assert engine.process(records) == []
     assert len(engine.process([inputs.mark(HOP_MS, idle=True)])) == 2
     assert engine.open_windows == 0
@@ -256,7 +260,7 @@ def test_a_snapshot_brings_the_generation_along(inputs: Inputs) -> None:
     engine, restored = Engine(config()), Engine(config())
     engine.begin_generation(4)
     restored.restore(engine.snapshot())
-    records: list[LogRecord] = [inputs.update(), inputs.mark(CLOSING_MS)]
+    records: list[SingleRecord] = [inputs.update(), inputs.mark(CLOSING_MS)]
     [prediction] = restored.process(records)
     assert engine.process(records) == [prediction]
     assert (restored.generation, prediction.model_version) == (4, model_version(4))
@@ -280,7 +284,7 @@ def test_everything_that_is_read_changes_the_fingerprint(inputs: Inputs) -> None
     """An update, one again, one too late, a mark, one that closes a window with a label, one without."""
     engine = Engine(config())
     update = inputs.update(label=1)
-    records: list[LogRecord] = [
+    records: list[SingleRecord] = [
         update,
         update,
         inputs.update(start_ms=10 * HOP_MS),

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.learning.models import ModelSpec
+from pg_streaming_machine_learning.records.log import SingleRecord
 from pg_streaming_machine_learning.records.prediction import Concluded
 from pg_streaming_machine_learning.records.update import (
     Duration,
     DurationsUpdate,
     InputPartition,
     LabelUpdate,
-    LogRecord,
     Metric,
     ProgressMark,
     SourcePlace,
@@ -38,7 +38,7 @@ def model_of(engine: Engine) -> Batched:
     return cast("Batched", engine._learner.model)
 
 
-def closing(updates: Sequence[Update]) -> list[LogRecord]:
+def closing(updates: Sequence[Update]) -> list[SingleRecord]:
     """Return updates and the one mark that closes all their windows."""
     return [*updates, ProgressMark(InputPartition(TOPIC, 0), 1, FAR_MS, False, 0)]
 

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.learning.models import ModelSpec
-from pg_streaming_machine_learning.records.update import LogRecord, ProgressMark, WindowUpdate
+from pg_streaming_machine_learning.records.log import SingleRecord
+from pg_streaming_machine_learning.records.update import ProgressMark, WindowUpdate
 from tests import nezha
 from tests.logs import HOP_MS, SMALL_FOREST, SMALL_RIVER_FOREST, config, fleet, merged
 from tests.oracle import as_read, expected_predictions
@@ -135,11 +136,11 @@ def test_one_changed_bit_changes_the_fingerprint_when_its_window_has_closed(
     assert _fingerprints(one, log[place + 1 :])[-1] != _fingerprints(other, changed[place + 1 :])[-1]
 
 
-def _updates(log: Sequence[LogRecord]) -> list[tuple[int, WindowUpdate]]:
+def _updates(log: Sequence[SingleRecord]) -> list[tuple[int, WindowUpdate]]:
     return [(number, each) for number, each in enumerate(log) if isinstance(each, WindowUpdate)]
 
 
-def _fingerprints(engine: Engine, log: Sequence[LogRecord]) -> list[str]:
+def _fingerprints(engine: Engine, log: Sequence[SingleRecord]) -> list[str]:
     """Return the fingerprints of an engine before and after each record."""
     found = [engine.fingerprint()]
     for record in log:
@@ -177,7 +178,7 @@ def test_who_adopts_a_model_goes_on_as_its_teacher_does(
     }
 
 
-def _later(record: LogRecord) -> LogRecord:
+def _later(record: SingleRecord) -> SingleRecord:
     """Return a record as it would come after all of another fleet's."""
     assert isinstance(record, (WindowUpdate, ProgressMark))
     if isinstance(record, WindowUpdate):
@@ -216,7 +217,7 @@ def test_what_a_router_sends_again_changes_nothing(seed: int, again: int) -> Non
     """Each partition goes back to an earlier record once, as after a restart from the last commit."""
     sent = fleet(HOSTS, windows=8, seed=seed)
     rng = random.Random(again)
-    repeating: list[tuple[LogRecord, ...]] = []
+    repeating: list[tuple[SingleRecord, ...]] = []
     for records in sent.partitions:
         stop = rng.randrange(len(records) + 1)
         repeating.append((*records[:stop], *records[rng.randrange(stop + 1) :]))

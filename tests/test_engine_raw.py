@@ -18,12 +18,12 @@ import pytest
 from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.labels.objectives import Objectives, SpanObjective
 from pg_streaming_machine_learning.learning.models import ModelSpec
+from pg_streaming_machine_learning.records.log import SingleRecord
 from pg_streaming_machine_learning.records.prediction import Concluded, Sample
 from pg_streaming_machine_learning.records.update import (
     Duration,
     DurationsUpdate,
     InputPartition,
-    LogRecord,
     Metric,
     ProgressMark,
     Reading,
@@ -70,10 +70,10 @@ def _counted(recorded: Iterable[nezha.RecordedMinute]) -> Iterator[nezha.Recorde
 # What goes in.
 
 
-def raw_log(recorded: Minutes, order: random.Random) -> list[LogRecord]:
+def raw_log(recorded: Minutes, order: random.Random) -> list[SingleRecord]:
     """Return the log of two topics, hosts spread over their partitions, these read in any order."""
     hosts = sorted({minute.host for minute in recorded})
-    partitions: dict[tuple[str, int], list[LogRecord]] = {}
+    partitions: dict[tuple[str, int], list[SingleRecord]] = {}
     for topic, count in PARTITIONS.items():
         for number in range(count):
             own = [minute for minute in recorded if hosts.index(minute.host) % count == number]
@@ -81,7 +81,7 @@ def raw_log(recorded: Minutes, order: random.Random) -> list[LogRecord]:
     return merged(list(partitions.values()), order)
 
 
-def _partition(topic: str, number: int, own: Minutes) -> Iterator[LogRecord]:
+def _partition(topic: str, number: int, own: Minutes) -> Iterator[SingleRecord]:
     """Yield the updates of a partition, and now and then how far it has come."""
     place = InputPartition(topic, number)
     yield ProgressMark(place, PARTITIONS[topic], None, False, 0)

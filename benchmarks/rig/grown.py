@@ -8,9 +8,9 @@ import sys
 
 from pg_streaming_machine_learning.engine import Engine, EngineConfig
 from pg_streaming_machine_learning.records.feature import STATISTICS
+from pg_streaming_machine_learning.records.log import LogRecord
 from pg_streaming_machine_learning.records.update import (
     InputPartition,
-    LogRecord,
     Metric,
     ProgressMark,
     SourcePlace,

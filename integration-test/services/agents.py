@@ -14,8 +14,9 @@ from pg_streaming_machine_learning.config import Settings
 from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.errors import RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
+from pg_streaming_machine_learning.records.log import LogRecord
 from pg_streaming_machine_learning.records.prediction import Concluded, Measured
-from pg_streaming_machine_learning.records.update import InputPartition, LogRecord, ProgressMark, Update
+from pg_streaming_machine_learning.records.update import InputPartition, ProgressMark, Update
 from pg_streaming_machine_learning.simulation.messages import Grouping, line_messages, span_messages
 from pg_streaming_machine_learning.simulation.plan import SimulationPlan
 from pg_streaming_machine_learning.simulation.simulation import Simulation

@@ -103,21 +103,22 @@ def _acknowledge_on_error() -> None:
 def _skip_on_registry_fault() -> None:
     """Pass over a record whose schema cannot be had."""
     from pg_streaming_machine_learning.errors import RefusedRecord, RegistryUnavailable
+    from pg_streaming_machine_learning.sources.routing import Routed
     from pg_streaming_machine_learning.sources.source import read_whole
-    from pg_streaming_machine_learning.streams.router import Router, _Taken
+    from pg_streaming_machine_learning.streams.router import Router
 
-    inner = Router._decode
+    inner = Router._waited_for
 
-    async def decode(self: Any, record: Any, breath: Any) -> Any:
+    async def waited_for(self: Any, record: Any, breath: Any) -> Any:
         try:
             await read_whole(self._source, record)
         except RefusedRecord:
             pass
         except RegistryUnavailable:
-            return _Taken([])
+            return Routed()
         return await inner(self, record, breath)
 
-    _put(Router, "_decode", decode)
+    _put(Router, "_waited_for", waited_for)
 
 
 MUTANTS: Mapping[str, Callable[[], None]] = {

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from pg_streaming_machine_learning.wire.log import FORMAT_VERSION, PROGRESS_MARK
 from storm.control import FOLDER, reached
 
 __all__ = ["CHUNK_BYTES", "KILL_POINTS", "install", "replace_everywhere"]
@@ -83,8 +84,8 @@ def _fence(self: Any, inner: Callable[..., Any]) -> None:
 
 def _write(self: Any, inner: Callable[..., Any], records: Any) -> None:
     for topic in ("log", "predictions"):
-        if any(record.topic.endswith(f"-{topic}") and record.key is not None for record in records):
-            reached(f"with-{topic}")  # the storm names its topics so; marks have no key
+        if any(record.topic.endswith(f"-{topic}") and not _is_mark(record) for record in records):
+            reached(f"with-{topic}")  # the storm names its topics so
     if "-router-" in self.transactional_id:
         reached("decoded")
     elif not any(_is_of_snapshot(record) for record in records):
@@ -107,6 +108,10 @@ def _finish(self: Any, inner: Callable[..., Any]) -> None:
     reached("before-router-commit" if "-router-" in self.transactional_id else "before-engine-commit")
     inner(self)
     reached("after-transaction")
+
+
+def _is_mark(record: Any) -> bool:
+    return record.value is not None and record.value[:2] == bytes((FORMAT_VERSION, PROGRESS_MARK))
 
 
 def _is_of_snapshot(record: Any) -> bool:

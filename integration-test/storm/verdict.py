@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from itertools import chain
 
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import SourcePlace, WindowUpdate
+from pg_streaming_machine_learning.records.window_updates import WindowUpdates
 from pg_streaming_machine_learning.wire.log import decode
 from storm.truth import Expected, Truth, log_partition
 
@@ -74,10 +76,7 @@ def count_log(counts: Counts, truth: Truth, log: Sequence[Sequence[InputRecord]]
     seen: Counter[SourcePlace] = Counter()
     for partition, records in enumerate(log):
         greatest: dict[tuple[str, int], int] = {}
-        for record in records:
-            update = decode(record.value or b"")
-            if not isinstance(update, WindowUpdate):
-                continue
+        for update in chain.from_iterable(_updates(record) for record in records):
             place = update.place
             seen[place] += 1
             source = (place.topic, place.partition)
@@ -92,6 +91,14 @@ def count_log(counts: Counts, truth: Truth, log: Sequence[Sequence[InputRecord]]
             greatest[source] = max(greatest.get(source, -1), place.offset)
     counts.log_never += len(truth.updates.keys() - seen.keys())
     counts.log_twice += sum(number - 1 for number in seen.values())
+
+
+def _updates(record: InputRecord) -> Iterable[WindowUpdate]:
+    """Return the updates of windows that a record of the log holds."""
+    found = decode(record.value or b"")
+    if isinstance(found, WindowUpdates):
+        return found
+    return [found] if isinstance(found, WindowUpdate) else []
 
 
 def count_letters(counts: Counts, truth: Truth, letters: Iterable[InputRecord]) -> None:

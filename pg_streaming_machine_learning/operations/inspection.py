@@ -17,6 +17,8 @@ from pg_streaming_machine_learning.errors import (
     RegistryUnreachable,
 )
 from pg_streaming_machine_learning.records.input import InputRecord
+from pg_streaming_machine_learning.records.update import Metric
+from pg_streaming_machine_learning.records.window_updates import WindowUpdates
 from pg_streaming_machine_learning.wire import log
 from pg_streaming_machine_learning.wire.body import BodyReader
 from pg_streaming_machine_learning.wire.framing import unframe
@@ -175,7 +177,10 @@ async def _target(data: bytes) -> Any:
 
 async def _log_record(data: bytes) -> Any:
     record = log.decode(data)
-    return {"type": type(record).__name__, **dataclasses.asdict(record)}
+    about: dict[str, Any] = {"type": type(record).__name__}
+    if isinstance(record, WindowUpdates):
+        return about | {"updates": [dataclasses.asdict(update) for update in record]}
+    return about | dataclasses.asdict(record)
 
 
 def _plain(value: Any) -> Any:
@@ -186,6 +191,8 @@ def _plain(value: Any) -> Any:
         return {"hex": value.hex(" ")}
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, Metric):
+        value = value._asdict()
     if isinstance(value, dict):
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):

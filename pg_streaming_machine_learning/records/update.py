@@ -7,13 +7,13 @@ times as long to make.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = [
     "Duration",
     "DurationsUpdate",
     "InputPartition",
     "LabelUpdate",
-    "LogRecord",
     "Metric",
     "ProgressMark",
     "Reading",
@@ -50,9 +50,10 @@ class SourcePlace:
     index: int = 0
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Metric:
+class Metric(NamedTuple):
     """What a column of readings is about, by the symbols of the contract's enums.
+
+    A tuple, since it is looked up several times for every update.
 
     Examples
     --------
@@ -228,4 +229,3 @@ class ProgressMark:
 
 
 Update = WindowUpdate | ReadingsUpdate | DurationsUpdate | LabelUpdate
-LogRecord = Update | ProgressMark

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pg_streaming_machine_learning.errors import Reason, RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.windows.hopping import nearest_start
@@ -133,6 +136,15 @@ class Limits:
             start_ms = nearest_ms
         self.check_start(start_ms, timestamp_ms)
         return start_ms
+
+    def are_starts(self, starts_ms: NDArray[np.int64], timestamps_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say of many windows whether `check_start` lets them pass."""
+        last_ms = _LAST_END_MS - self.size_ms
+        ahead_ms = np.minimum(timestamps_ms, last_ms) + self.max_ahead_ms
+        last_of_each_ms = np.where(timestamps_ms > 0, np.minimum(ahead_ms, last_ms), last_ms)
+        are_good: NDArray[np.bool_] = (starts_ms >= 0) & (starts_ms % self.hop_ms == 0)
+        are_good &= starts_ms <= last_of_each_ms
+        return are_good
 
     def check_start(self, start_ms: int, timestamp_ms: int) -> None:
         """Refuse a window that is off the grid, before the epoch, or too far ahead.

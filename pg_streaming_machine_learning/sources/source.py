@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from pg_streaming_machine_learning.errors import RefusedRecord
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import Update
+from pg_streaming_machine_learning.sources.update_rows import UpdateRows
 
-__all__ = ["Part", "PromptSource", "RefusedPart", "Source", "read_whole"]
+__all__ = ["Part", "PromptSource", "RefusedPart", "RowSource", "Source", "read_whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,33 @@ class PromptSource(Source, Protocol):
         ------
         RefusedRecord
             If the record is to become a dead letter.
+        """
+
+
+@runtime_checkable
+class RowSource(PromptSource, Protocol):
+    """A source whose records lead to one window update each, and which reads many of them at a time."""
+
+    def many(
+        self,
+        offsets: list[int],
+        timestamps_ms: list[int],
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes | None],
+    ) -> UpdateRows:
+        """Return the updates of many records of a partition, of those that are like most.
+
+        Parameters
+        ----------
+        offsets, timestamps_ms : list of int
+            Of the records, in their order.
+        keys, values : sequence of bytes or None
+            Their contents.
+
+        Returns
+        -------
+        UpdateRows
+            The same updates as of `PromptSource.at_once`. Which of the others are good is not said.
         """
 
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pg_streaming_machine_learning.errors import Reason, RefusedRecord
 from pg_streaming_machine_learning.records.feature import STATISTICS
 from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import Metric, SourcePlace, WindowUpdate
+from pg_streaming_machine_learning.records.window_updates import METRIC_NUMBERS, METRICS, NO_LABEL
 from pg_streaming_machine_learning.sources.host_name import LONGEST_HOST
 from pg_streaming_machine_learning.sources.limits import Limits
+from pg_streaming_machine_learning.sources.update_rows import HostNumbers, UpdateRows
 from pg_streaming_machine_learning.wire.codec import AvroDecoder, WriterSchemas
 from pg_streaming_machine_learning.wire.feature import Feature, FeatureKey, LabeledFeature
-from pg_streaming_machine_learning.wire.windowed_key import split_windowed_key
+from pg_streaming_machine_learning.wire.windowed_key import WINDOW_BYTES, split_windowed_key
 
 __all__ = ["WindowedFeatures", "written_at_s"]
 
@@ -22,6 +29,9 @@ _MOST_KEYS = 100_000
 
 
 _STATISTICS = len(STATISTICS)
+
+_NO_KEY = bytes(WINDOW_BYTES)
+"""The window of a key that has none: nothing is known of what is before it."""
 
 
 class WindowedFeatures:
@@ -60,6 +70,37 @@ class WindowedFeatures:
         fields = self._values.at_once(value)
         return None if fields is None else _update(record, about, fields)
 
+    def many(
+        self,
+        offsets: list[int],
+        timestamps_ms: list[int],
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes | None],
+    ) -> UpdateRows:
+        """Return the updates of many records (`RowSource.many`)."""
+        bodies = [value or b"" for value in values]
+        read = self._values.rows(bodies)
+        if read is None:
+            return UpdateRows(offsets, self._keys.hosts)
+        fields, is_known = read
+        windowed = [key or b"" for key in keys]
+        codes, starts_ms = self._keys.many(windowed)
+        lengths = np.fromiter(map(len, bodies), np.int64) + np.fromiter(map(len, windowed), np.int64)
+        found = UpdateRows(offsets, self._keys.hosts)
+        rows = found.rows
+        rows["window_start_ms"] = starts_ms
+        rows["host"], rows["metric"] = codes >> _METRIC_BITS, codes & _METRIC_MASK
+        rows["label"] = fields.get("label", NO_LABEL)
+        for number, name in enumerate(STATISTICS):
+            rows["statistics"][:, number] = fields[name]
+        is_known &= (codes >= 0) & (lengths <= self._limits.max_record_bytes)
+        is_known &= self._limits.are_starts(starts_ms, np.array(timestamps_ms, np.int64))
+        is_known &= ~np.isinf(rows["statistics"]).any(axis=1)
+        if "label" in fields:
+            is_known &= (fields["label"] == 0) | (fields["label"] == 1)
+        found.is_known[:] = is_known
+        return found
+
     async def decode(self, record: InputRecord) -> WindowUpdate:
         """Return the update of a record.
 
@@ -73,6 +114,9 @@ class WindowedFeatures:
         return _update(record, about, await self._values.fields(value, written_at_s(record)))
 
 
+_METRIC_BITS = 24
+_METRIC_MASK = (1 << _METRIC_BITS) - 1
+
 _About = tuple[str, Metric, int]
 """Host, metric, and the start of the window, milliseconds since the epoch."""
 
@@ -84,7 +128,8 @@ class _WindowedKeys:
         self._decoder = AvroDecoder(FeatureKey, registry)
         self._limits = limits
         self._is_tolerant = is_tolerant
-        self._known: dict[bytes, tuple[str, Metric]] = {}
+        self._known: dict[bytes, int] = {}  # number of the host, then that of the metric
+        self.hosts = HostNumbers()
 
     def at_once(self, key: bytes, record: InputRecord) -> _About | None:
         """Return what a key says, None if it is a new one.
@@ -96,7 +141,44 @@ class _WindowedKeys:
         """
         inner, start_ms = split_windowed_key(key)
         known = self._known.get(inner)
-        return None if known is None else (*known, self._checked(start_ms, record))
+        return None if known is None else (*self._about(known), self._checked(start_ms, record))
+
+    def many(self, keys: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return what many keys say.
+
+        Returns
+        -------
+        array of int, shape (n,)
+            For each key the number of its host (`hosts`) above `_METRIC_BITS`, that of its metric below
+            (`records.window_updates.METRICS`); -1 if it is not known and has to be decoded by itself.
+        array of int, shape (n,)
+            The starts of the windows, milliseconds since the epoch, not looked at.
+        """
+        whole = [key if len(key) > WINDOW_BYTES else _NO_KEY for key in keys]
+        inner = [key[:-WINDOW_BYTES] for key in whole]
+        starts_ms = np.frombuffer(b"".join([key[-WINDOW_BYTES:] for key in whole]), ">i8")
+        codes = self._codes(inner)
+        if (codes < 0).any():
+            for each in dict.fromkeys(inner):
+                if each not in self._known:
+                    self._learn(each)
+            codes = self._codes(inner)
+        return codes, starts_ms.astype(np.int64)
+
+    def _codes(self, inner: Sequence[bytes]) -> NDArray[np.int64]:
+        return np.fromiter(map(self._known.get, inner, repeat(-1)), np.int64, len(inner))
+
+    def _learn(self, inner: bytes) -> None:
+        """Note what a key says, if it is good, and can be told at once."""
+        try:
+            fields = self._decoder.at_once(inner)
+            if fields is not None:
+                self._note(inner, FeatureKey(*fields))
+        except RefusedRecord:
+            pass  # its record is refused when it is decoded by itself
+
+    def _about(self, known: int) -> tuple[str, Metric]:
+        return self.hosts.names[known >> _METRIC_BITS], METRICS[known & _METRIC_MASK]
 
     async def decode(self, key: bytes, record: InputRecord) -> _About:
         """Return what a key says.
@@ -113,7 +195,7 @@ class _WindowedKeys:
         known = self._known.get(inner)
         if known is None:
             known = await self._decode_inner(inner, record)
-        return *known, self._checked(start_ms, record)
+        return *self._about(known), self._checked(start_ms, record)
 
     def _checked(self, start_ms: int, record: InputRecord) -> int:
         """Return the start of the window that is meant, if that is within the limits."""
@@ -122,20 +204,25 @@ class _WindowedKeys:
         self._limits.check_start(start_ms, record.timestamp_ms)
         return start_ms
 
-    async def _decode_inner(self, inner: bytes, record: InputRecord) -> tuple[str, Metric]:
+    async def _decode_inner(self, inner: bytes, record: InputRecord) -> int:
         try:
             key = await self._decoder.decode(inner, written_at_s(record))
         except RefusedRecord as refused:
             reason = Reason.BAD_KEY if refused.reason is Reason.BAD_AVRO else refused.reason
             raise RefusedRecord(reason, f"key: {refused.detail}") from refused
+        return self._note(inner, key)
+
+    def _note(self, inner: bytes, key: FeatureKey) -> int:
+        """Remember what a key says, and return it."""
         if not 1 <= len(key.hostname) <= LONGEST_HOST:
             raise RefusedRecord(
                 Reason.BAD_HOST,
                 f"hostname has {len(key.hostname)} characters, expected 1 to {LONGEST_HOST}",
             )
         if len(self._known) >= _MOST_KEYS:
-            self._known.clear()
-        known = self._known[inner] = key.hostname, key.about()
+            self._known, self.hosts = {}, HostNumbers()
+        metric = METRIC_NUMBERS[key.about()]
+        known = self._known[inner] = self.hosts.number(key.hostname) << _METRIC_BITS | metric
         return known
 
 

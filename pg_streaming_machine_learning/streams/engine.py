@@ -11,9 +11,11 @@ from pg_streaming_machine_learning.errors import FingerprintError, LogFormatErro
 from pg_streaming_machine_learning.learning.models import model_version
 from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
 from pg_streaming_machine_learning.outputs.published import Publisher
+from pg_streaming_machine_learning.records.log import LogRecord
 from pg_streaming_machine_learning.records.output import Output
 from pg_streaming_machine_learning.records.prediction import Concluded, Effect
-from pg_streaming_machine_learning.records.update import LogRecord, ProgressMark
+from pg_streaming_machine_learning.records.update import ProgressMark
+from pg_streaming_machine_learning.records.window_updates import WindowUpdates
 from pg_streaming_machine_learning.state.layout import PROGRESS_KEY
 from pg_streaming_machine_learning.state.progress import EngineProgress
 from pg_streaming_machine_learning.state.recovery import Recovered
@@ -153,10 +155,12 @@ class EngineHost:
         outputs: list[Outgoing] = []
         breath = Breath(self._monotonic)
         began_s = self._monotonic()
+        read = 0
         for fetched in new:
             if self._is_replaying and fetched.offset >= self._emitted_to:
                 await self._meet()
             record = self._record(fetched)
+            read += len(record) if isinstance(record, WindowUpdates) else 1
             if isinstance(record, ProgressMark):
                 await self._advance(record, fetched.offset, outputs, breath)
             else:
@@ -168,7 +172,7 @@ class EngineHost:
                 return
         if self._is_replaying and batch.end >= self._emitted_to:
             await self._meet()
-        self._snapshots.schedule.worked(len(new), self._monotonic() - began_s)
+        self._snapshots.schedule.worked(read, self._monotonic() - began_s)
         if not self._is_replaying:
             await self._commit(outputs, batch.end)
         if self.is_closed:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pg_streaming_machine_learning.errors import RefusedRecord, RegistryUnavailable
 from pg_streaming_machine_learning.records.input import InputRecord
-from pg_streaming_machine_learning.records.update import InputPartition, ProgressMark, Update
-from pg_streaming_machine_learning.sources.routing import route, routing_at_once
-from pg_streaming_machine_learning.sources.source import RefusedPart, Source
+from pg_streaming_machine_learning.records.update import InputPartition, ProgressMark, Update, WindowUpdate
+from pg_streaming_machine_learning.sources.routing import Routed, route, routing_at_once
+from pg_streaming_machine_learning.sources.source import RefusedPart, RowSource, Source
 from pg_streaming_machine_learning.state.progress import RouterProgress, router_key
 from pg_streaming_machine_learning.streams.batch import Batch, FetchedRecord, TopicPlace
 from pg_streaming_machine_learning.streams.breath import Breath
@@ -126,6 +126,7 @@ class Router:
         self._place = place
         self._source = source
         self._at_once = routing_at_once(source)
+        self._source_of_rows = source if isinstance(source, RowSource) else None
         self._event_ms = event_ms
         self._transactions = transactions
         self._outlet = outlet
@@ -155,23 +156,9 @@ class Router:
         new = self._positions.new_records(batch)
         if new is None or self.is_closed:
             return
-        taken = _Taken([])
-        breath = Breath(self._monotonic)
-        for fetched in new:
-            record = _input_record(self._place, fetched)
-            part = self._at_once(record)
-            if part is not None:
-                taken.records.append(self._written(record, part))
-                if not isinstance(part, RefusedRecord):
-                    taken.reach(event_ms(part, self._outlet.windows))
-            else:
-                one = await self._decode(record, breath)
-                taken.records += one.records
-                taken.reach(one.event_ms)
-            if breath.is_due():
-                await breath.take()
-            if self.is_closed:
-                return
+        taken = await (self._rows(new) if self._source_of_rows is not None else self._each(new))
+        if self.is_closed:
+            return
         read_ms = taken.event_ms
         here = InputPartition(*self._place)
         progress = self._marks.along(here, read_ms, self._monotonic())
@@ -228,8 +215,64 @@ class Router:
         key, value = router_key(*self._place), progress.to_bytes()
         return Outgoing(outlet.progress_topic, outlet.progress_partition, key, value)
 
-    async def _decode(self, record: InputRecord, breath: Breath) -> _Taken:
+    async def _rows(self, new: Sequence[FetchedRecord]) -> _Taken:
+        """Return what records lead to whose source reads many at a time."""
+        assert self._source_of_rows is not None
+        taken, breath = _Taken([]), Breath(self._monotonic)
+        rows = self._source_of_rows.many(
+            [fetched.offset for fetched in new],
+            [fetched.timestamp for fetched in new],
+            [fetched.key for fetched in new],
+            [fetched.value for fetched in new],
+        )
+        for place in rows.unknown():
+            record = _input_record(self._place, new[place])
+            for part in (await self._routed(record, breath)).parts:
+                if isinstance(part, WindowUpdate):
+                    rows.put(place, part)
+                else:
+                    taken.records.append(self._written(record, part))
+            if breath.is_due():
+                await breath.take()
+            if self.is_closed:
+                return taken
+        log, partitions = self._outlet.log_topic, self._outlet.log_partitions
+        for partition, updates in rows.updates(
+            InputPartition(*self._place), lambda host: host_place(host, partitions)[1]
+        ):
+            taken.records.append(Outgoing(log, partition, None, encode_update(updates)))
+            if breath.is_due():
+                await breath.take()
+        taken.reach(rows.newest_start_ms)
+        return taken
+
+    async def _each(self, new: Sequence[FetchedRecord]) -> _Taken:
+        """Return what records lead to whose source reads one at a time."""
+        taken, breath = _Taken([]), Breath(self._monotonic)
+        for fetched in new:
+            record = _input_record(self._place, fetched)
+            routed = await self._routed(record, breath)
+            for part in routed.parts:
+                taken.records.append(self._written(record, part))
+                if breath.is_due():
+                    await breath.take()
+            taken.reach(routed.event_ms)
+            if breath.is_due():
+                await breath.take()
+            if self.is_closed:
+                return taken
+        return taken
+
+    async def _routed(self, record: InputRecord, breath: Breath) -> Routed:
         """Return what a record leads to, however long the registry takes."""
+        part = self._at_once(record)
+        if part is None:
+            return await self._waited_for(record, breath)
+        reached_ms = None if isinstance(part, RefusedRecord) else event_ms(part, self._outlet.windows)
+        return Routed([part], reached_ms)
+
+    async def _waited_for(self, record: InputRecord, breath: Breath) -> Routed:
+        """Return what a record leads to that cannot be told at once."""
         pause_s, attempts = FIRST_PAUSE_S, 0
         while not self.is_closed:
             try:
@@ -242,13 +285,8 @@ class Router:
                 continue
             if attempts:
                 logger.info("registry answers again place=%s attempts=%d", _place(record), attempts)
-            taken = _Taken([], routed.event_ms)
-            for part in routed.parts:
-                taken.records.append(self._written(record, part))
-                if breath.is_due():
-                    await breath.take()
-            return taken
-        return _Taken([])
+            return routed
+        return Routed()
 
     def _written(self, record: InputRecord, part: Update | RefusedPart | RefusedRecord) -> Outgoing:
         """Return the record that is written of a part: an update, or a dead letter."""

@@ -65,7 +65,7 @@ class SnapshotSchedule:
         self._last_s = monotonic()
 
     def worked(self, records: int, busy_s: float) -> None:
-        """Note records read from the log, and how long the engine was busy with them, seconds."""
+        """Note records of the log, each of many updates as so many, and how long they took, seconds."""
         self._records += records
         self._busy_s += busy_s
 

@@ -26,6 +26,7 @@ from pg_streaming_machine_learning.records.update import (
     WindowUpdate,
 )
 from pg_streaming_machine_learning.records.window import Window
+from pg_streaming_machine_learning.records.window_updates import METRICS, WindowUpdates
 from pg_streaming_machine_learning.windows.durations import DurationStore
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 from pg_streaming_machine_learning.windows.labels import LabelStore
@@ -151,6 +152,40 @@ class OpenWindows:
             self._windows.open(update.host, update.window_start_ms)
             self._labels.add(update)
         return []
+
+    def add_many(self, updates: WindowUpdates, first: int, watermark_ms: int | None) -> list[Late]:
+        """Take in many updates, from one of them on, as `add` takes each.
+
+        Parameters
+        ----------
+        updates : WindowUpdates
+            Of which those before `first` are left out.
+        first : int
+            Place of the first one.
+        watermark_ms : int or None
+            See `add`.
+
+        Returns
+        -------
+        list of Late
+            One entry for each update that was too late.
+
+        Raises
+        ------
+        WindowError
+            See `add`.
+        """
+        rows = updates.rows[first:]
+        late: list[Late] = []
+        is_late = self._windows.are_late(rows["window_start_ms"], watermark_ms)
+        if is_late.any():
+            for row in rows[is_late]:
+                start_ms, metric = int(row["window_start_ms"]), METRICS[int(row["metric"])]
+                late_ms = self._windows.late_ms(start_ms, watermark_ms) or 0
+                late.append(Late(updates.hosts[int(row["host"])], metric, start_ms, late_ms))
+            rows = rows[~is_late]
+        self._windows.add_many(WindowUpdates(updates.input, updates.hosts, rows))
+        return late
 
     def take_measured(self) -> list[Measured]:
         """Return the readings that have become final since the last call, in the order of the windows.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pg_streaming_machine_learning.errors import SnapshotError
 from pg_streaming_machine_learning.records.snapshot import read_state, write_state
 from pg_streaming_machine_learning.records.update import SourcePlace
+from pg_streaming_machine_learning.records.window_updates import WindowUpdates
 
 __all__ = ["SeenPlaces"]
 
@@ -35,6 +38,29 @@ class SeenPlaces:
             return False
         self._greatest[partition] = here
         return True
+
+    def repeated(self, updates: WindowUpdates) -> int:
+        """Return how many of some updates come from places seen before, the first ones; remember the last.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pg_streaming_machine_learning.records.update import InputPartition
+        >>> from pg_streaming_machine_learning.records.window_updates import ROW
+        >>> rows = np.zeros(3, ROW)
+        >>> rows["offset"] = [7, 8, 12]
+        >>> updates = WindowUpdates(InputPartition("metrics", 0), ("web",), rows)
+        >>> seen = SeenPlaces()
+        >>> seen.is_new(SourcePlace("metrics", 0, 8)), seen.repeated(updates), seen.repeated(updates)
+        (True, 2, 3)
+        """
+        partition = (updates.input.topic, updates.input.partition)
+        offsets = updates.rows["offset"]
+        greatest = self._greatest.get(partition)
+        repeated = 0 if greatest is None else int(np.searchsorted(offsets, greatest[0], side="right"))
+        if repeated < len(offsets):
+            self._greatest[partition] = (int(offsets[-1]), 0)
+        return repeated
 
     def snapshot(self) -> bytes:
         """Return the places as bytes."""

@@ -9,11 +9,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pg_streaming_machine_learning.errors import SnapshotError, WindowError
 from pg_streaming_machine_learning.records.snapshot import read_state
 from pg_streaming_machine_learning.records.update import Metric, WindowUpdate
 from pg_streaming_machine_learning.records.window import Window
+from pg_streaming_machine_learning.records.window_updates import METRICS, WindowUpdates
 from pg_streaming_machine_learning.windows.columns import ColumnReader, ColumnWriter, places_in
 from pg_streaming_machine_learning.windows.durations import NO_DURATIONS, Durations
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
@@ -79,6 +81,12 @@ class WindowStore:
             return None
         return watermark_ms - start_ms - self._closing_delay_ms
 
+    def are_late(self, starts_ms: NDArray[np.int64], watermark_ms: int | None) -> NDArray[np.bool_]:
+        """Say of many windows whether `late_ms` says that the watermark is past their closing."""
+        if watermark_ms is None:
+            return np.zeros(len(starts_ms), np.bool_)
+        return starts_ms <= watermark_ms - self._closing_delay_ms
+
     def first_open_ms(self, watermark_ms: int | None) -> int:
         """Return the start of the earliest window on the grid that is not closed yet, open or not."""
         if watermark_ms is None:
@@ -100,6 +108,33 @@ class WindowStore:
             self.open(host, start_ms)
             hosts = self._hosts[start_ms]
         hosts[host][update.metric, update.place.topic] = (update.statistics, update.label)
+
+    def add_many(self, updates: WindowUpdates) -> None:
+        """Take in many revisions, as `add` takes each.
+
+        Raises
+        ------
+        WindowError
+            See `add`.
+        """
+        rows, hosts, topic = updates.rows, updates.hosts, updates.input.topic
+        kinds = {number: (METRICS[number], topic) for number in np.unique(rows["metric"]).tolist()}
+        windows = self._hosts
+        for start_ms, number, kind, statistics, label in zip(
+            rows["window_start_ms"].tolist(),
+            rows["host"].tolist(),
+            rows["metric"].tolist(),
+            updates.statistics(),
+            updates.labels(),
+            strict=True,
+        ):
+            host = hosts[number]
+            try:
+                revisions = windows[start_ms][host]
+            except KeyError:
+                self.open(host, start_ms)
+                revisions = windows[start_ms][host]
+            revisions[kinds[kind]] = (statistics, label)
 
     def open(self, host: str, start_ms: int) -> None:
         """See that a host's window is open, and will be closed, whether it gets a revision or not.

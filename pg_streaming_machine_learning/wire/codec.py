@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from io import BytesIO
 from typing import Any, Generic, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 import fastavro
+import numpy as np
 from dataclasses_avroschema import AvroModel
+from numpy.typing import NDArray
 
 from pg_streaming_machine_learning.wire.body import BodyReader
 from pg_streaming_machine_learning.wire.compiled import CompiledReader, compile_reader
 from pg_streaming_machine_learning.wire.framing import HEADER_BYTES, frame, unframe
+from pg_streaming_machine_learning.wire.rows import RowLayout, row_layout
 from pg_streaming_machine_learning.wire.zigzag import IRREGULAR
 
 __all__ = ["AvroDecoder", "AvroEncoder", "WriterSchemas", "schema_of"]
@@ -62,6 +65,7 @@ class AvroDecoder(Generic[Model]):
         self._makings = _makings(model)
         self._enums = {name: kind for name, kind in _kinds(model).items() if _is_a(kind, Enum)}
         self._writers: dict[bytes, CompiledReader] = {}
+        self._layouts: dict[bytes, RowLayout] = {}
 
     def at_once(self, data: bytes) -> tuple[Any, ...] | None:
         """Return the values of the record's fields in their order, None if its schema has to be asked for.
@@ -82,7 +86,20 @@ class AvroDecoder(Generic[Model]):
         schema_id, _ = unframe(data)
         writer = await self._registry.schema(schema_id, record_time_s)
         read = self._writers[data[:HEADER_BYTES]] = self._reading(writer)
+        layout = row_layout(writer, self._reader)
+        if layout is not None:
+            self._layouts[data[:HEADER_BYTES]] = layout
         return read(data, HEADER_BYTES)
+
+    def rows(self, data: Sequence[bytes]) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]] | None:
+        """Return the values of many records by field, and which of them were read (`RowLayout.read`).
+
+        All that were read are of one schema; None if no schema is known by which they could be. The others
+        are to be decoded one by one.
+        """
+        headers = (each[:HEADER_BYTES] for each in data)
+        header = next((each for each in headers if each in self._layouts), None)
+        return None if header is None else self._layouts[header].read(data, header)
 
     async def decode(self, data: bytes, record_time_s: float | None = None) -> Model:
         """Return the record that the bytes hold.

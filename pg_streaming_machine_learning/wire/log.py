@@ -14,15 +14,16 @@ from io import BytesIO
 from typing import Any
 
 import fastavro
+import numpy as np
 
 from pg_streaming_machine_learning.errors import LogFormatError
+from pg_streaming_machine_learning.records.log import LogRecord
 from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetric, TraceUnit
 from pg_streaming_machine_learning.records.update import (
     Duration,
     DurationsUpdate,
     InputPartition,
     LabelUpdate,
-    LogRecord,
     Metric,
     ProgressMark,
     Reading,
@@ -31,12 +32,14 @@ from pg_streaming_machine_learning.records.update import (
     Update,
     WindowUpdate,
 )
+from pg_streaming_machine_learning.records.window_updates import METRICS, NO_LABEL, ROW, WindowUpdates
 from pg_streaming_machine_learning.wire.log_schemas import (
     DURATIONS_UPDATE_SCHEMA,
     LABEL_UPDATE_SCHEMA,
     PROGRESS_MARK_SCHEMA,
     READINGS_UPDATE_SCHEMA,
     WINDOW_UPDATE_SCHEMA,
+    WINDOW_UPDATES_SCHEMA,
 )
 from pg_streaming_machine_learning.wire.metric_symbols import METRIC_BYTES, METRIC_OF
 from pg_streaming_machine_learning.wire.window_update import read_window_update, window_update_bytes
@@ -62,6 +65,9 @@ DURATIONS_UPDATE = 4
 LABEL_UPDATE = 5
 """Byte 1 of a label."""
 
+WINDOW_UPDATES = 6
+"""Byte 1 of many window updates."""
+
 _HEAD_BYTES = 2
 _WINDOW_UPDATE_HEAD = bytes((FORMAT_VERSION, WINDOW_UPDATE))
 
@@ -70,8 +76,10 @@ _MEASURES = tuple(measure.value for measure in TraceMeasure)
 _UNITS = tuple(unit.value for unit in TraceUnit)
 
 
-def encode_update(update: Update) -> bytes:
-    """Return the value of an update."""
+def encode_update(update: Update | WindowUpdates) -> bytes:
+    """Return the value of an update, or of many."""
+    if isinstance(update, WindowUpdates):
+        return _encode_many(update)
     if isinstance(update, WindowUpdate):
         try:
             return _WINDOW_UPDATE_HEAD + window_update_bytes(update)
@@ -101,6 +109,19 @@ def _encode_update(update: Update) -> bytes:
         return _encode(LABEL_UPDATE, LABEL_UPDATE_SCHEMA, fields)
     fields |= {**_metric_fields(update.metric), "statistics": update.statistics}
     return _encode(WINDOW_UPDATE, WINDOW_UPDATE_SCHEMA, fields)
+
+
+def _encode_many(updates: WindowUpdates) -> bytes:
+    return _encode(
+        WINDOW_UPDATES,
+        WINDOW_UPDATES_SCHEMA,
+        {
+            "topic": updates.input.topic,
+            "partition": updates.input.partition,
+            "hosts": updates.hosts,
+            "rows": updates.rows.tobytes(),
+        },
+    )
 
 
 def encode_mark(mark: ProgressMark) -> bytes:
@@ -221,6 +242,27 @@ def _update(fields: dict[str, Any]) -> WindowUpdate:
     )
 
 
+def _updates(fields: dict[str, Any]) -> WindowUpdates:
+    hosts, data = tuple(fields["hosts"]), fields["rows"]
+    if len(data) % ROW.itemsize:
+        raise LogFormatError(
+            f"record of the log is damaged: rows of {ROW.itemsize} bytes each have {len(data)}"
+        )
+    rows = np.frombuffer(data, ROW)
+    is_right = (
+        bool(np.all(np.diff(rows["offset"]) > 0))
+        and bool(np.all(rows["host"] < len(hosts)))
+        and bool(np.all(rows["label"] <= NO_LABEL))
+        and METRICS.keys() >= set(np.unique(rows["metric"]).tolist())
+    )
+    if not is_right:
+        raise LogFormatError(
+            "record of the log has rows with offsets that do not ascend, or hosts, metrics or labels that "
+            "do not exist: it is damaged or was written by a newer release"
+        )
+    return WindowUpdates(InputPartition(fields["topic"], fields["partition"]), hosts, rows)
+
+
 def _readings(fields: dict[str, Any]) -> ReadingsUpdate:
     readings = tuple(
         Reading(
@@ -268,5 +310,6 @@ _KINDS: dict[int, tuple[Any, Callable[[dict[str, Any]], LogRecord]]] = {
     READINGS_UPDATE: (READINGS_UPDATE_SCHEMA, _readings),
     DURATIONS_UPDATE: (DURATIONS_UPDATE_SCHEMA, _durations),
     LABEL_UPDATE: (LABEL_UPDATE_SCHEMA, _label),
+    WINDOW_UPDATES: (WINDOW_UPDATES_SCHEMA, _updates),
 }
 """Schema and maker of each kind of record."""

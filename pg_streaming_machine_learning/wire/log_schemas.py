@@ -11,6 +11,7 @@ __all__ = [
     "LABEL_UPDATE_SCHEMA",
     "PROGRESS_MARK_SCHEMA",
     "READINGS_UPDATE_SCHEMA",
+    "WINDOW_UPDATES_SCHEMA",
     "WINDOW_UPDATE_SCHEMA",
 ]
 
@@ -42,6 +43,15 @@ WINDOW_UPDATE_SCHEMA = _record(
     window_start_ms="long",
     statistics={"type": "array", "items": "double"},
     label=["null", "int"],
+)
+
+# The rows one after the other, each as `records.window_updates.ROW` has it, little-endian.
+WINDOW_UPDATES_SCHEMA = _record(
+    "WindowUpdates",
+    topic="string",
+    partition="int",
+    hosts={"type": "array", "items": "string"},
+    rows="bytes",
 )
 
 READINGS_UPDATE_SCHEMA = _record(

@@ -11,9 +11,12 @@ import struct
 
 from pg_streaming_machine_learning.errors import Reason, RefusedRecord
 
-__all__ = ["encode_windowed_key", "split_windowed_key"]
+__all__ = ["WINDOW_BYTES", "encode_windowed_key", "split_windowed_key"]
 
 _START = struct.Struct(">q")
+
+WINDOW_BYTES = _START.size
+"""Of the start of the window, behind the inner key."""
 
 
 def encode_windowed_key(inner: bytes, start_ms: int) -> bytes:

@@ -13,7 +13,7 @@ from pg_streaming_machine_learning.learning.models import model_version
 from pg_streaming_machine_learning.operations.snapshot_judge import Judge
 from pg_streaming_machine_learning.operations.state_writer import FencedError
 from pg_streaming_machine_learning.operations.stored_state import PartitionState
-from pg_streaming_machine_learning.records.update import LogRecord
+from pg_streaming_machine_learning.records.log import SingleRecord
 from pg_streaming_machine_learning.state.generation import GenerationOrder
 from pg_streaming_machine_learning.state.layout import GENERATION_KEY, PROGRESS_KEY, StateRecord
 from pg_streaming_machine_learning.state.progress import EngineProgress
@@ -32,7 +32,7 @@ NOW_MS = 1_700_000_000_000
 
 
 @lru_cache
-def log_records(count: int = 240) -> tuple[LogRecord, ...]:
+def log_records(count: int = 240) -> tuple[SingleRecord, ...]:
     """Return the first records of a log."""
     found = fleet(["a", "b"], 40, seed=5)
     return tuple(merged(found.partitions, random.Random(1))[:count])

@@ -13,7 +13,7 @@ from river.__version__ import __version__ as river_version
 from pg_streaming_machine_learning import __version__
 from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.learning.models import model_version
-from pg_streaming_machine_learning.records.update import LogRecord
+from pg_streaming_machine_learning.records.log import SingleRecord
 from pg_streaming_machine_learning.state.layout import (
     PROGRESS_KEY,
     StateRecord,
@@ -38,7 +38,7 @@ CREATED_MS = 1_700_000_000_000
 
 
 @cache
-def log() -> Sequence[LogRecord]:
+def log() -> Sequence[SingleRecord]:
     """Return the records of a log, offset by offset."""
     return merged(fleet(["a", "b"], 12, seed=5).partitions, random.Random(1))
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pg_streaming_machine_learning.engine import Engine
 from pg_streaming_machine_learning.outputs.predictions import PredictionOutput
 from pg_streaming_machine_learning.outputs.published import Publisher
+from pg_streaming_machine_learning.records.log import SingleRecord
 from pg_streaming_machine_learning.records.update import (
     InputPartition,
-    LogRecord,
     ProgressMark,
     SourcePlace,
     WindowUpdate,
@@ -57,7 +57,7 @@ SIGNER = Signer(b"0123456789abcdef", accept_unsigned=False)
 NEVER = 10**9
 
 
-LATE: list[LogRecord] = [
+LATE: list[SingleRecord] = [
     WindowUpdate(SourcePlace(TOPIC, 0, 1), "web", CPU, 100_000, (1.0,) * 11, 0),
     ProgressMark(InputPartition(TOPIC, 0), 1, 100_000, False, 0),
     WindowUpdate(SourcePlace(TOPIC, 0, 2), "web", CPU, 5_000, (1.0,) * 11, 0),

@@ -14,13 +14,8 @@ from pg_streaming_machine_learning.errors import (
     TransactionError,
 )
 from pg_streaming_machine_learning.records.input import InputRecord
-from pg_streaming_machine_learning.records.update import (
-    LogRecord,
-    Metric,
-    ProgressMark,
-    SourcePlace,
-    WindowUpdate,
-)
+from pg_streaming_machine_learning.records.log import LogRecord
+from pg_streaming_machine_learning.records.update import Metric, ProgressMark, SourcePlace, WindowUpdate
 from pg_streaming_machine_learning.sources.source import Part, RefusedPart
 from pg_streaming_machine_learning.state.layout import StateRecord
 from pg_streaming_machine_learning.streams.batch import Batch, TopicPlace

@@ -170,7 +170,7 @@ def test_a_cut_record_is_an_error(length: int) -> None:
     [
         (b"", "begins with nothing, expected format version 01"),
         (b"\x02" + GOLDEN_MARK[1:], "begins with 02 02, expected format version 01"),
-        (b"\x01\x06" + GOLDEN_MARK[2:], "has kind 6, expected one of 1, 2, 3, 4, 5"),
+        (b"\x01\x07" + GOLDEN_MARK[2:], "has kind 7, expected one of 1, 2, 3, 4, 5, 6"),
         (GOLDEN_MARK + b"\x00", "is damaged: 1 bytes left over"),
         (GOLDEN_UPDATE.replace(b"web\x06\x00\x10", b"web\x0e\x00\x10"), "has symbol 7 of 7"),
         (GOLDEN_UPDATE.replace(b"web\x06\x00\x10", b"web\x01\x00\x10"), "has symbol -1 of 7"),

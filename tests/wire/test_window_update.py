@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pg_streaming_machine_learning.errors import LogFormatError
+from pg_streaming_machine_learning.records.log import LogRecord
 from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetric, TraceUnit
-from pg_streaming_machine_learning.records.update import LogRecord, Metric, SourcePlace, WindowUpdate
+from pg_streaming_machine_learning.records.update import Metric, SourcePlace, WindowUpdate
 from pg_streaming_machine_learning.wire.log import decode, encode_update
 from pg_streaming_machine_learning.wire.window_update import read_window_update, window_update_bytes
 from pg_streaming_machine_learning.wire.zigzag import IRREGULAR

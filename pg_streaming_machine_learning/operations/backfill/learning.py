@@ -8,8 +8,9 @@ from dataclasses import fields
 from pg_streaming_machine_learning.engine import Engine, EngineConfig, EngineCounts
 from pg_streaming_machine_learning.learning.evaluation import Score, scores_together
 from pg_streaming_machine_learning.operations.backfill.account import Account
+from pg_streaming_machine_learning.records.log import LogRecord
 from pg_streaming_machine_learning.records.prediction import Prediction
-from pg_streaming_machine_learning.records.update import LogRecord, ProgressMark, Update
+from pg_streaming_machine_learning.records.update import ProgressMark, Update
 from pg_streaming_machine_learning.wire.partition import partition_of
 
 __all__ = ["Learning", "Show", "Tell"]

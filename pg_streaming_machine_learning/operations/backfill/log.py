@@ -10,7 +10,7 @@ from pg_streaming_machine_learning.operations.backfill.learning import Learning,
 from pg_streaming_machine_learning.operations.backfill.stretch import Found, Stretch, find_stretches
 from pg_streaming_machine_learning.operations.topic_reader import TopicReader
 from pg_streaming_machine_learning.records.input import InputRecord
-from pg_streaming_machine_learning.records.update import LogRecord
+from pg_streaming_machine_learning.records.log import LogRecord
 from pg_streaming_machine_learning.wire.log import decode
 
 __all__ = ["find_log", "learn_from_log"]

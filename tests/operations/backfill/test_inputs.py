@@ -15,8 +15,9 @@ from pg_streaming_machine_learning.operations.backfill.inputs import InputRoutin
 from pg_streaming_machine_learning.operations.backfill.learning import Learning
 from pg_streaming_machine_learning.operations.backfill.stretch import Stretch
 from pg_streaming_machine_learning.records.input import InputRecord
+from pg_streaming_machine_learning.records.log import SingleRecord
 from pg_streaming_machine_learning.records.prediction import Prediction
-from pg_streaming_machine_learning.records.update import InputPartition, LogRecord, ProgressMark, Update
+from pg_streaming_machine_learning.records.update import InputPartition, ProgressMark, Update
 from pg_streaming_machine_learning.sources.source import RefusedPart, read_whole
 from pg_streaming_machine_learning.wire.partition import partition_of
 from tests.operations.backfill.written import (
@@ -72,7 +73,7 @@ def expected(found: Sequence[InputRecord], partitions: int = 1, number: int = 0)
     """Return what an engine says that has read all of its hosts' updates before any window closes."""
     updates = asyncio.run(updates_of(found))
     end = [ProgressMark(InputPartition(topic, 0), 1, START_MS + DAY_MS, True, 0) for topic in CONFIG.inputs]
-    ours: list[LogRecord] = [
+    ours: list[SingleRecord] = [
         each for each in updates if partition_of(each.host.encode(), partitions) == number
     ]
     return Engine(CONFIG).process([*ours, *end])
