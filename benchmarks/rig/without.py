@@ -22,12 +22,12 @@ __all__ = ["PlainSends", "main"]
 class PlainSends:
     """Sends that nobody waits for, where `Transactions` are expected; progress is not sent."""
 
-    def __init__(self, bootstrap_servers: str, transactional_id: str) -> None:
+    def __init__(self, bootstrap_servers: str, transactional_id: str, codec: str) -> None:
         self.transactional_id = transactional_id
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap_servers,
-                "compression.type": "gzip",
+                "compression.type": codec,
                 "compression.level": 1,
                 "linger.ms": 5,
                 "queue.buffering.max.messages": 1_000_000,

@@ -55,11 +55,6 @@ class _Tally:
         self.cells = [[0, 0], [0, 0]]
         self.ranks = [[0] * (_BINS + 1), [0] * (_BINS + 1)]
 
-    def add(self, label: int, predicted: int, place: int, count: int) -> None:
-        """Count a prediction, and in which bin its probability lies; a count of -1 takes it back."""
-        self.cells[label][predicted] += count
-        self.ranks[label][place] += count
-
     def add_all(self, other: _Tally) -> None:
         """Count what another has counted."""
         for ours, theirs in ((self.cells, other.cells), (self.ranks, other.ranks)):
@@ -155,11 +150,15 @@ class Evaluation:
 
     @staticmethod
     def _count(tallies: dict[str, _Tally], entry: tuple[int, int, float, int], count: int) -> None:
-        """Count an entry for every contestant."""
+        """Count an entry for every contestant; a count of -1 takes it back."""
         label, predicted_class, probability, before = entry
-        tallies[MODEL].add(label, predicted_class, int(probability * _BINS), count)
-        tallies[SAME_AS_BEFORE].add(label, before, before * _BINS, count)
-        tallies[ALWAYS_NO].add(label, 0, 0, count)
+        model, same, no = tallies[MODEL], tallies[SAME_AS_BEFORE], tallies[ALWAYS_NO]
+        model.cells[label][predicted_class] += count
+        model.ranks[label][int(probability * _BINS)] += count
+        same.cells[label][before] += count
+        same.ranks[label][before * _BINS] += count
+        no.cells[label][0] += count
+        no.ranks[label][0] += count
 
     def since_start(self) -> dict[str, Score]:
         """Return the scores over all samples, by contestant."""

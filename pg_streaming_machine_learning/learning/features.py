@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from functools import lru_cache
 
-from pg_streaming_machine_learning.records.feature import STATISTICS
+from pg_streaming_machine_learning.records.feature import STATISTICS, Packed, unpack
 from pg_streaming_machine_learning.records.update import Metric
 
 __all__ = ["GREATEST_MAGNITUDE", "HOST_FEATURE", "Features", "feature_names"]
@@ -25,23 +25,27 @@ class Features(Mapping[str, "float | str"]):
 
     Parameters
     ----------
-    statistics : mapping of Metric to tuple of float
-        All eleven of each metric. They do not change any more.
+    metrics : sequence of Metric
+        In their order.
+    packed : sequence of bytes
+        The eleven statistics of each.
     host : str or None
         The host, if it is a feature.
 
     Examples
     --------
+    >>> from pg_streaming_machine_learning.records.feature import pack
     >>> cpu = Metric("CPU", "UTILIZATION", "PERCENT")
-    >>> features = Features({cpu: (5.0, float("nan"), *(1.0,) * 9)}, "web")
+    >>> features = Features([cpu], [pack((5.0, float("nan"), *(1.0,) * 9))], "web")
     >>> len(features), features["CPU.UTILIZATION.PERCENT.minimum"], list(features)[-1]
     (11, 5.0, 'host')
     """
 
-    __slots__ = ("_found", "_host", "_statistics")
+    __slots__ = ("_found", "_host", "_metrics", "_packed")
 
-    def __init__(self, statistics: Mapping[Metric, tuple[float, ...]], host: str | None = None) -> None:
-        self._statistics = statistics
+    def __init__(self, metrics: Sequence[Metric], packed: Sequence[Packed], host: str | None = None) -> None:
+        self._metrics = metrics
+        self._packed = packed
         self._host = host
         self._found: dict[str, float | str] | None = None
 
@@ -50,8 +54,8 @@ class Features(Mapping[str, "float | str"]):
         if self._found is None:
             self._found = {
                 name: value
-                for metric, values in self._statistics.items()
-                for name, value in zip(feature_names(metric), values, strict=True)
+                for metric, packed in zip(self._metrics, self._packed, strict=True)
+                for name, value in zip(feature_names(metric), unpack(packed), strict=True)
                 if -GREATEST_MAGNITUDE <= value <= GREATEST_MAGNITUDE  # false for NaN
             }
             if self._host is not None:

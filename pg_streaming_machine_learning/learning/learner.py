@@ -139,6 +139,8 @@ class Learner:
 
     def _prediction(self, sample: Sample, probability: float) -> Prediction:
         """Return a prediction by a model that has learned as many samples as are counted."""
+        zeros, ones = self._learned
+        samples_learned = zeros + ones
         return Prediction(
             host=sample.host,
             window=sample.window,
@@ -149,8 +151,8 @@ class Learner:
             label=sample.label,
             model_name=self._model_name,
             model_version=self._model_version,
-            samples_learned=self.samples_learned,
-            warming_up=self.warming_up,
+            samples_learned=samples_learned,
+            warming_up=samples_learned < self._warm_up_samples or not zeros or not ones,
             metrics=sample.metrics,
         )
 

@@ -56,9 +56,11 @@ def rows_of(samples: Sequence[Sample]) -> Rows:
     Examples
     --------
     >>> from pg_streaming_machine_learning.learning.sample import create_sample
+    >>> from pg_streaming_machine_learning.records.feature import pack
     >>> from pg_streaming_machine_learning.records.window import Window
     >>> cpu = Metric("CPU", "UTILIZATION", "PERCENT")
-    >>> sample = create_sample("web", Window(0, 10), {(cpu, "labeled"): ((float("inf"), *(1.0,) * 10), 1)})
+    >>> packed = pack((float("inf"), *(1.0,) * 10))
+    >>> sample = create_sample("web", Window(0, 10), {(cpu, "labeled"): (packed, 1)})
     >>> rows = rows_of([sample])
     >>> rows.names[:3], rows.matrix[0, 3:6].tolist()
     (('CPU.UTILIZATION.PERCENT.kurtosis', 'CPU.UTILIZATION.PERCENT.maximum', 'CPU.UTILIZATION.PERCENT.mean'),
@@ -98,8 +100,8 @@ def _groups(samples: Sequence[Sample]) -> dict[tuple[Metric, ...], list[int]]:
 
 def _values(samples: Sequence[Sample]) -> _Floats:
     """Return the statistics of samples with the same metrics, metric by metric, NaN for what is missing."""
-    each = [values for sample in samples for values in sample.statistics.values()]
-    matrix = np.array(each, dtype="<f8").reshape(len(samples), -1)
+    packed = b"".join([each for sample in samples for each in sample.packed])
+    matrix: _Floats = np.frombuffer(packed, "<f8").reshape(len(samples), -1).copy()
     # NaN has many bits, of which a snapshot of open windows keeps none.
     matrix[~(np.abs(matrix) <= GREATEST_MAGNITUDE)] = np.nan
     return matrix

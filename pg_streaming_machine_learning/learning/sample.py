@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from pg_streaming_machine_learning.learning.features import GREATEST_MAGNITUDE, HOST_FEATURE, Features
+from pg_streaming_machine_learning.records.feature import Packed
 from pg_streaming_machine_learning.records.prediction import DurationSummary, Sample
 from pg_streaming_machine_learning.records.update import Metric
 from pg_streaming_machine_learning.records.window import Window
@@ -18,7 +19,7 @@ _Key = tuple[Metric, str]
 def create_sample(
     host: str,
     window: Window,
-    revisions: Mapping[tuple[Metric, str], tuple[tuple[float, ...], int | None]],
+    revisions: Mapping[tuple[Metric, str], tuple[Packed, int | None]],
     label: int | None = None,
     durations: DurationSummary | None = None,
     *,
@@ -31,8 +32,8 @@ def create_sample(
     host, window
         What it is about.
     revisions : mapping
-        The last revision by metric and input topic: the eleven statistics, and a label, which is not looked
-        at. Where two topics have the same metric, the statistics of the later topic (by name) count.
+        The last revision by metric and input topic: the eleven statistics, packed, and a label, which is not
+        looked at. Where two topics have the same metric, the statistics of the later topic (by name) count.
     label : int or None
         Whether the host was slow, None if nobody knows.
     durations : DurationSummary or None
@@ -49,7 +50,8 @@ def create_sample(
     Examples
     --------
     >>> nan = float("nan")
-    >>> cpu = (5.0, 5.0, 5.0, 0.0, 5.0, 5.0, 5.0, nan, nan, nan, 0.0)
+    >>> from pg_streaming_machine_learning.records.feature import pack
+    >>> cpu = pack((5.0, 5.0, 5.0, 0.0, 5.0, 5.0, 5.0, nan, nan, nan, 0.0))
     >>> revisions = {(Metric("CPU", "UTILIZATION", "PERCENT"), "labeled"): (cpu, 1)}
     >>> sample = create_sample("web", Window(0, 10_000), revisions, label=1)
     >>> sample.label, len(sample.features), sample.features["CPU.UTILIZATION.PERCENT.mean"]
@@ -57,9 +59,9 @@ def create_sample(
     """
     metrics, places = _order(tuple(revisions))
     found = list(revisions.values())
-    statistics = {metric: found[place][0] for metric, place in zip(metrics, places, strict=True)}
-    features = Features(statistics, host if host_as_feature else None)
-    return Sample(host, window, features, label, metrics, statistics, durations)
+    packed = [found[place][0] for place in places]
+    features = Features(metrics, packed, host if host_as_feature else None)
+    return Sample(host, window, features, label, metrics, packed, durations)
 
 
 @lru_cache(maxsize=4096)

@@ -78,6 +78,11 @@ class Publisher:
     def __init__(self, topics: Mapping[str, PublishedTopic]) -> None:
         self._makers = [_MAKERS[name](topic) for name, topic in topics.items()]
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing is published."""
+        return not self._makers
+
     def encode(self, effect: Effect) -> Iterator[Output]:
         """Yield the records of what an engine made of the log: none, or some for each topic."""
         for make in self._makers:

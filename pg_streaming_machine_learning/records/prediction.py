@@ -6,9 +6,10 @@ what is here. What there is one of for each window is not frozen: it would take 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from pg_streaming_machine_learning.records.feature import Packed, unpack
 from pg_streaming_machine_learning.records.update import Metric
 from pg_streaming_machine_learning.records.window import Window
 
@@ -52,8 +53,8 @@ class Sample:
         1 if any of its records says 1, 0 if some say 0 and none 1, None if no record has a label.
     metrics : tuple of Metric
         The metrics present, sorted.
-    statistics : mapping of Metric to tuple of float
-        All eleven statistics of each metric, NaN where one is not defined.
+    packed : sequence of bytes
+        All eleven statistics of each metric (`records.feature.pack`), NaN where one is not defined.
     durations : DurationSummary or None
         Of the durations that began in the window, None if there were none. No features: the label of the same
         window is made of them.
@@ -64,8 +65,13 @@ class Sample:
     features: Mapping[str, float | str]
     label: int | None
     metrics: tuple[Metric, ...]
-    statistics: Mapping[Metric, tuple[float, ...]] = field(default_factory=dict)
+    packed: Sequence[Packed] = ()
     durations: DurationSummary | None = None
+
+    @property
+    def statistics(self) -> dict[Metric, tuple[float, ...]]:
+        """All eleven statistics of each metric."""
+        return dict(zip(self.metrics, map(unpack, self.packed), strict=True))
 
 
 @dataclass(frozen=True, order=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pg_streaming_machine_learning.records.feature import STATISTICS
+from pg_streaming_machine_learning.records.feature import STATISTICS, Packed, pieces, unpack
 from pg_streaming_machine_learning.records.trace import TraceMeasure, TraceMetric, TraceUnit
 from pg_streaming_machine_learning.records.update import InputPartition, Metric, SourcePlace, WindowUpdate
 
@@ -33,7 +32,6 @@ NO_LABEL = 2
 
 _MOST_SYMBOLS = 256
 
-_STATISTICS = struct.Struct(f"<{len(STATISTICS)}d")
 _LABELS = (0, 1, None)
 
 METRICS = {
@@ -70,9 +68,9 @@ class WindowUpdates:
         """Count the updates."""
         return len(self.rows)
 
-    def statistics(self) -> Iterator[tuple[float, ...]]:
-        """Yield the eleven statistics of each update, bit by bit as they were read."""
-        return _STATISTICS.iter_unpack(self.rows["statistics"].tobytes())
+    def statistics(self) -> list[Packed]:
+        """Return the eleven statistics of each update, bit by bit as they were read."""
+        return pieces(self.rows["statistics"].tobytes())
 
     def labels(self) -> list[int | None]:
         """Return the label of each update, None if it has none."""
@@ -92,4 +90,4 @@ class WindowUpdates:
             strict=True,
         ):
             place = SourcePlace(topic, partition, offset)
-            yield WindowUpdate(place, self.hosts[host], METRICS[metric], start_ms, statistics, label)
+            yield WindowUpdate(place, self.hosts[host], METRICS[metric], start_ms, unpack(statistics), label)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from pg_streaming_machine_learning.records.window_updates import (
     ROW,
     WindowUpdates,
 )
+from pg_streaming_machine_learning.wire.partition import partition_of
 
 __all__ = ["HostNumbers", "UpdateRows"]
 
@@ -22,6 +23,8 @@ _MOST_ROWS = 2_000
 
 _MOST_BYTES = 800_000
 """Of one record of the log, less than brokers take if nothing else is set (``max.message.bytes``)."""
+
+_MOST_BYTES_OF_A_CHARACTER = 4
 
 
 class HostNumbers:
@@ -37,6 +40,7 @@ class HostNumbers:
     def __init__(self) -> None:
         self.names: list[str] = []
         self._numbers: dict[str, int] = {}
+        self._partitions: dict[int, list[int]] = {}
 
     def number(self, host: str) -> int:
         """Return the number of a host, its place in `names`."""
@@ -44,6 +48,12 @@ class HostNumbers:
         if number == len(self.names):
             self.names.append(host)
         return number
+
+    def partitions(self, count: int) -> NDArray[np.int64]:
+        """Return the partition of each host, of so many, as Kafka's own clients choose it."""
+        found = self._partitions.setdefault(count, [])
+        found += [partition_of(name.encode(), count) for name in self.names[len(found) :]]
+        return np.array(found, np.int64)
 
 
 class UpdateRows:
@@ -88,35 +98,36 @@ class UpdateRows:
         self.rows[place] = row
         self.is_known[place] = True
 
-    def updates(
-        self, place: InputPartition, partition_of: Callable[[str], int]
-    ) -> Iterator[tuple[int, WindowUpdates]]:
+    def updates(self, place: InputPartition, partitions: int) -> Iterator[tuple[int, WindowUpdates]]:
         """Yield the updates that are known by partition of the log, in pieces that fit into a record.
 
         Parameters
         ----------
         place : InputPartition
             Where they come from.
-        partition_of : callable
-            Host → partition of the log.
+        partitions : int
+            How many the log has.
         """
-        rows = self.rows[self.is_known]
-        numbers, hosts = np.unique(rows["host"], return_inverse=True)
-        of_host = [partition_of(self._hosts.names[number]) for number in numbers.tolist()]
-        partitions = np.array(of_host, np.int64)[hosts]
-        for partition in sorted(set(of_host)):
-            own = rows[partitions == partition]
-            most = self._most_rows(own)
-            for begin in range(0, len(own), most):
-                yield partition, self._numbered(place, own[begin : begin + most])
+        rows = self.rows if self.is_known.all() else self.rows[self.is_known]
+        of_row = self._hosts.partitions(partitions)[rows["host"]]
+        for partition in range(partitions):
+            own = rows[of_row == partition]
+            for begin in range(0, len(own), _MOST_ROWS):
+                for updates in self._numbered(place, own[begin : begin + _MOST_ROWS]):
+                    yield partition, updates
 
-    def _most_rows(self, rows: NDArray[np.void]) -> int:
-        """Return how many of some rows may go into one record."""
-        names = self._hosts.names
-        longest = max(len(names[number].encode()) for number in set(rows["host"].tolist()))
-        return min(_MOST_ROWS, _MOST_BYTES // (ROW.itemsize + longest + 8))
-
-    def _numbered(self, place: InputPartition, rows: NDArray[np.void]) -> WindowUpdates:
-        """Return rows with the names of their own hosts only."""
-        numbers, rows["host"] = np.unique(rows["host"], return_inverse=True)
-        return WindowUpdates(place, tuple(self._hosts.names[number] for number in numbers.tolist()), rows)
+    def _numbered(self, place: InputPartition, rows: NDArray[np.void]) -> Iterator[WindowUpdates]:
+        """Yield rows with the names of their own hosts only, halved until they fit into a record."""
+        is_there = np.zeros(len(self._hosts.names), np.bool_)
+        is_there[rows["host"]] = True
+        numbers = np.flatnonzero(is_there)
+        hosts = tuple([self._hosts.names[number] for number in numbers.tolist()])
+        if len(rows) > 1 and rows.nbytes + _MOST_BYTES_OF_A_CHARACTER * sum(map(len, hosts)) > _MOST_BYTES:
+            middle = len(rows) // 2
+            yield from self._numbered(place, rows[:middle])
+            yield from self._numbered(place, rows[middle:])
+            return
+        places = np.zeros(len(is_there), np.uint32)
+        places[numbers] = np.arange(len(numbers))
+        rows["host"] = places[rows["host"]]
+        yield WindowUpdates(place, hosts, rows)

@@ -8,16 +8,13 @@ from contextlib import contextmanager
 
 __all__ = ["collect_seldom", "collecting_seldom"]
 
-YOUNG = 20_000
+YOUNG = 100_000
 """Objects made and not freed after which the young ones are looked through. A hundred updates make Python's
-700, and all stay until their windows close: a fifth of a worker's time went into looking at them."""
+700, a batch 20,000, and all stay until their windows close: a fifth of a worker's time went into looking at
+them."""
 
 
-YOUNG_OF_MANY = 100_000
-"""The same where thousands of records are taken at a time: a batch makes 20,000 objects."""
-
-
-def collect_seldom(young: int = YOUNG) -> None:
+def collect_seldom() -> None:
     """Let the collector look for cycles less often, and never at what is there already.
 
     What a start leaves behind (modules, classes, code) stays to the end, and is most of what a full one
@@ -25,14 +22,14 @@ def collect_seldom(young: int = YOUNG) -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(young, *gc.get_threshold()[1:])
+    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
 
 
 @contextmanager
 def collecting_seldom() -> Iterator[None]:
     """Do so for the time of a context in which thousands of records are taken at a time."""
     former = gc.get_threshold()
-    collect_seldom(YOUNG_OF_MANY)
+    collect_seldom()
     try:
         yield
     finally:

@@ -209,7 +209,7 @@ class EngineHost:
 
     def _put_out(self, effect: Effect, outputs: list[Outgoing]) -> None:
         """Add what is published of an effect; without headers, as others write these topics."""
-        if not self._is_replaying:
+        if not (self._is_replaying or self._outlet.published.is_silent):
             outputs += [self._outgoing(each) for each in self._outlet.published.encode(effect)]
 
     def _outgoing(self, output: Output, cause: LogPlace | None = None) -> Outgoing:

@@ -7,6 +7,7 @@ what a fetched record costs. What the parser made has all that is used of it (`s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from aiokafka.consumer import fetcher
@@ -23,6 +24,10 @@ def hand_on_as_parsed() -> None:
 
 class ParsedRecords(_AiokafkaRecords):  # type: ignore[misc]  # aiokafka has no types
     """The records of a partition that a fetch brought, aborted ones and control records left out."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the records without a call for each."""
+        return self._records_iterator or iter(())
 
     def _consumer_record(self, tp: Any, record: Any) -> Any:
         """Return what was parsed; with headers aiokafka's record, which has them as they are promised."""

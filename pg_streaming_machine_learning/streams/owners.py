@@ -34,7 +34,13 @@ from pg_streaming_machine_learning.streams.positions import Positions
 from pg_streaming_machine_learning.streams.router import Router, RouterOutlet
 from pg_streaming_machine_learning.streams.snapshot_schedule import SnapshotSchedule, SnapshotSettings
 from pg_streaming_machine_learning.streams.snapshots import SnapshotWriter
-from pg_streaming_machine_learning.streams.transactions import OpenTransactions, Outgoing, Transactions
+from pg_streaming_machine_learning.streams.transactions import (
+    FOR_ANYBODY,
+    FOR_US,
+    OpenTransactions,
+    Outgoing,
+    Transactions,
+)
 from pg_streaming_machine_learning.streams.trimmed import TrimmedError
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 
@@ -87,7 +93,7 @@ class KafkaOwners:
     offsets : Offsets
         What Kafka knows of partitions.
     open_transactions : callable
-        Makes the transactions of a name.
+        Makes the transactions of a name, with a codec.
     read_state : callable
         Reads a partition of the state topic or of the progress topic.
     monotonic : callable
@@ -135,7 +141,7 @@ class KafkaOwners:
         if self.predictions is None:
             raise RuntimeError("a partition was taken over before the schema of the predictions was known")
         settings = self._settings
-        transactions = await self._opened(f"engine-{place[1]}")
+        transactions = await self._opened(f"engine-{place[1]}", FOR_ANYBODY)
         if transactions is None:
             return None
         records = await self._read(settings.state_topic, place[1])
@@ -178,7 +184,7 @@ class KafkaOwners:
 
     async def routers(self, places: Sequence[TopicPlace]) -> Mapping[TopicPlace, RoutedPartition]:
         """Return the routers of input partitions, or why one cannot go on."""
-        tried = await asyncio.gather(*(self._opened(_router_id(each)) for each in places))
+        tried = await asyncio.gather(*(self._opened(_router_id(each), FOR_US) for each in places))
         opened = {place: each for place, each in zip(places, tried, strict=True) if each is not None}
         places = list(opened)
         known = await self._progress({self._progress_partition(place) for place in places})
@@ -295,13 +301,13 @@ class KafkaOwners:
         key, value = partitioning_key(settings.log_topic), partitioning(settings.log_partitions)
         return Outgoing(settings.progress_topic, self._progress_partition(place), key, value)
 
-    async def _opened(self, name: str) -> Transactions | None:
+    async def _opened(self, name: str, codec: str) -> Transactions | None:
         """Return opened transactions; None if partitions change hands again, so that others may have them."""
         gate = self._shared.gate
         if not gate.is_settled:
             return None
         shuts = gate.shuts
-        transactions = self._open_transactions(f"{self._settings.application_id}-{name}")
+        transactions = self._open_transactions(f"{self._settings.application_id}-{name}", codec)
         with gate.fencing():
             await transactions.open()
         gate.come_on()

@@ -14,6 +14,7 @@ from pg_streaming_machine_learning.records.input import InputRecord
 from pg_streaming_machine_learning.records.update import InputPartition, ProgressMark, Update, WindowUpdate
 from pg_streaming_machine_learning.sources.routing import Routed, route, routing_at_once
 from pg_streaming_machine_learning.sources.source import RefusedPart, RowSource, Source
+from pg_streaming_machine_learning.sources.update_rows import UpdateRows
 from pg_streaming_machine_learning.state.progress import RouterProgress, router_key
 from pg_streaming_machine_learning.streams.batch import Batch, FetchedRecord, TopicPlace
 from pg_streaming_machine_learning.streams.breath import Breath
@@ -217,14 +218,12 @@ class Router:
 
     async def _rows(self, new: Sequence[FetchedRecord]) -> _Taken:
         """Return what records lead to whose source reads many at a time."""
-        assert self._source_of_rows is not None
         taken, breath = _Taken([]), Breath(self._monotonic)
-        rows = self._source_of_rows.many(
-            [fetched.offset for fetched in new],
-            [fetched.timestamp for fetched in new],
-            [fetched.key for fetched in new],
-            [fetched.value for fetched in new],
-        )
+        rows = self._many(new)
+        if not rows.is_known.any() and len(new) > 1:
+            # It may be that no schema is known yet: the first record brings it.
+            await self._routed(_input_record(self._place, new[0]), breath)
+            rows = self._many(new)
         for place in rows.unknown():
             record = _input_record(self._place, new[place])
             for part in (await self._routed(record, breath)).parts:
@@ -236,15 +235,23 @@ class Router:
                 await breath.take()
             if self.is_closed:
                 return taken
-        log, partitions = self._outlet.log_topic, self._outlet.log_partitions
-        for partition, updates in rows.updates(
-            InputPartition(*self._place), lambda host: host_place(host, partitions)[1]
-        ):
-            taken.records.append(Outgoing(log, partition, None, encode_update(updates)))
+        outlet = self._outlet
+        for partition, updates in rows.updates(InputPartition(*self._place), outlet.log_partitions):
+            taken.records.append(Outgoing(outlet.log_topic, partition, None, encode_update(updates)))
             if breath.is_due():
                 await breath.take()
         taken.reach(rows.newest_start_ms)
         return taken
+
+    def _many(self, new: Sequence[FetchedRecord]) -> UpdateRows:
+        """Return the updates of records whose source reads many at a time, as far as they can be told."""
+        assert self._source_of_rows is not None
+        return self._source_of_rows.many(
+            [fetched.offset for fetched in new],
+            [fetched.timestamp for fetched in new],
+            [fetched.key for fetched in new],
+            [fetched.value for fetched in new],
+        )
 
     async def _each(self, new: Sequence[FetchedRecord]) -> _Taken:
         """Return what records lead to whose source reads one at a time."""

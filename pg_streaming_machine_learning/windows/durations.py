@@ -171,6 +171,11 @@ class DurationStore:
     def __init__(self) -> None:
         self._hosts: dict[str, _Host] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self._hosts
+
     def __len__(self) -> int:
         """Count the durations of all hosts."""
         return sum(len(host.starts_ms) for host in self._hosts.values())

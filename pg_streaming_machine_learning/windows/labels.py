@@ -27,6 +27,11 @@ class LabelStore:
     def __init__(self) -> None:
         self._windows: dict[tuple[int, str], dict[str, int]] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self._windows
+
     def add(self, update: LabelUpdate) -> None:
         """Take in a label; it replaces the one of the same host, window and topic."""
         labels = self._windows.setdefault((update.window_start_ms, update.host), {})

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.records.feature import pack
 from pg_streaming_machine_learning.records.prediction import Measured
 from pg_streaming_machine_learning.records.update import (
     DurationsUpdate,
@@ -266,9 +267,19 @@ class OpenWindows:
         """
         while (first := self._windows.first_to_close(watermark_ms)) is not None:
             window, hosts = first
+            if self._is_of_revisions_only:
+                yield from (self._windows.take(host, window) for host in hosts)
+                continue
             for batch in self._batches(hosts, window):
                 yield from (self._take(host, window, revisions) for host, revisions in _summarized(batch))
         self._rates.forget(watermark_ms - self._grid.size_ms - self._grace_ms - LONGEST_GAP_MS)
+
+    @property
+    def _is_of_revisions_only(self) -> bool:
+        """Whether there is nothing but what others made of readings, with its labels."""
+        return not self._runs and all(
+            store.is_empty for store in (self._readings, self._durations, self._labels)
+        )
 
     def _batches(self, hosts: Iterable[str], window: Window) -> Iterator[list[tuple[str, _Values]]]:
         """Yield some hosts at a time with their readings in a window."""
@@ -350,4 +361,4 @@ def _summarized(batch: list[tuple[str, _Values]]) -> Iterator[tuple[str, Revisio
     """Yield each host of a batch with the statistics of its readings."""
     statistics = iter(summarize_all([values for _, found in batch for values in found.values()]))
     for host, found in batch:
-        yield host, {key: (next(statistics), None) for key in found}
+        yield host, {key: (pack(next(statistics)), None) for key in found}

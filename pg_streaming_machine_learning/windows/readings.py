@@ -119,6 +119,11 @@ class ReadingStore:
         self._hosts: dict[str, dict[Metric, _Series]] = {}
         self._metrics: dict[Metric, Metric] = {}  # one object for all hosts that have the metric
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self._hosts
+
     def __len__(self) -> int:
         """Count the readings of all hosts."""
         return sum(len(each.times_ms) for host in self._hosts.values() for each in host.values())

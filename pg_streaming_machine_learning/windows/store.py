@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import struct
 from collections.abc import Iterator, Mapping
-from itertools import chain, islice, pairwise
+from itertools import islice, pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pg_streaming_machine_learning.errors import SnapshotError, WindowError
+from pg_streaming_machine_learning.records.feature import Packed, pack
 from pg_streaming_machine_learning.records.snapshot import read_state
 from pg_streaming_machine_learning.records.update import Metric, WindowUpdate
 from pg_streaming_machine_learning.records.window import Window
@@ -22,8 +24,8 @@ from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 
 __all__ = ["ClosedWindow", "Revisions", "WindowStore"]
 
-Revisions = Mapping[tuple[Metric, str], tuple[tuple[float, ...], int | None]]
-"""The last revision by metric and input topic: statistics, and the label if it had one."""
+Revisions = Mapping[tuple[Metric, str], tuple[Packed, int | None]]
+"""The last revision by metric and input topic: statistics, packed, and the label if it had one."""
 
 
 _NO_LABEL = 2
@@ -37,8 +39,8 @@ class ClosedWindow(NamedTuple):
     host, window
         Which it is.
     revisions : mapping
-        By metric and input topic: the statistics, and the label that came with them or None. A metric that
-        was read has the statistics of its readings and no label; its topic is that of its last reading.
+        By metric and input topic: the statistics, packed, and the label that came with them or None. A metric
+        that was read has the statistics of its readings and no label; its topic is that of its last reading.
     label_updates : mapping of str to int
         The last label that came by itself, by input topic.
     durations : Durations
@@ -68,7 +70,7 @@ class WindowStore:
     def __init__(self, windows: HoppingWindows, grace_ms: int) -> None:
         self._windows = windows
         self._closing_delay_ms = windows.size_ms + grace_ms
-        self._hosts: dict[int, dict[str, dict[tuple[Metric, str], tuple[tuple[float, ...], int | None]]]] = {}
+        self._hosts: dict[int, dict[str, dict[tuple[Metric, str], tuple[Packed, int | None]]]] = {}
         self._starts: list[int] = []
 
     def __len__(self) -> int:
@@ -107,7 +109,7 @@ class WindowStore:
         if hosts is None or host not in hosts:
             self.open(host, start_ms)
             hosts = self._hosts[start_ms]
-        hosts[host][update.metric, update.place.topic] = (update.statistics, update.label)
+        hosts[host][update.metric, update.place.topic] = (pack(update.statistics), update.label)
 
     def add_many(self, updates: WindowUpdates) -> None:
         """Take in many revisions, as `add` takes each.
@@ -215,9 +217,8 @@ class WindowStore:
         writer.column("I", [[len(revisions) for revisions in opened]])
         writer.column("I", [[of_kind[kind] for each in ordered for kind in each]])
         writer.column("B", [[_NO_LABEL if label is None else label for _, label in found]])
-        writer.column("B", [[len(statistics) for statistics, _ in found]])
-        values = chain.from_iterable(statistics for statistics, _ in found)
-        writer.column("d", [np.fromiter(values, np.float64)])
+        writer.column("B", [[len(packed) // 8 for packed, _ in found]])
+        writer.column("d", [np.frombuffer(b"".join([packed for packed, _ in found]), "<f8")])
         return writer.to_bytes()
 
     def restore(self, data: bytes) -> None:
@@ -246,15 +247,15 @@ class WindowStore:
         of_kind = reader.indices(len(kinds), int(counts.sum(dtype=np.int64)))
         labels = reader.column("B", len(of_kind))
         lengths = reader.column("B", len(of_kind))
-        values = reader.column("d", int(lengths.sum(dtype=np.int64))).tolist()
+        values = reader.column("d", int(lengths.sum(dtype=np.int64))).astype("<f8").tobytes()
         reader.end()
         windows = list(zip(starts_ms, of_host, strict=True))
         if any(before >= after for before, after in pairwise(windows)) or (labels > _NO_LABEL).any():
             raise reader.damaged("its windows do not ascend, or a label is none")
         if not all(map(self._windows.is_start, set(starts_ms))):
             raise reader.damaged("a window does not start on the grid")
-        ends = np.cumsum(lengths, dtype=np.int64).tolist()
-        statistics = [tuple(values[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]
+        ends = (8 * np.cumsum(lengths, dtype=np.int64)).tolist()
+        statistics = [values[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
         told = [None if label == _NO_LABEL else label for label in labels.tolist()]
         revisions = zip([kinds[place] for place in of_kind], zip(statistics, told, strict=True), strict=True)
         for (start_ms, host), count in zip(windows, counts.tolist(), strict=True):
@@ -266,6 +267,6 @@ class WindowStore:
             for start_ms, host, rows in state:
                 revisions = self._hosts.setdefault(start_ms, {}).setdefault(host, {})
                 for metric, measure, unit, topic, statistics, label in rows:
-                    revisions[Metric(metric, measure, unit), topic] = (tuple(statistics), label)
-        except (TypeError, ValueError) as error:
+                    revisions[Metric(metric, measure, unit), topic] = (pack(statistics), label)
+        except (TypeError, ValueError, struct.error) as error:
             raise SnapshotError("state of the open windows is incomplete") from error

@@ -73,11 +73,12 @@ def _body(prediction: Prediction) -> bytes:
     )
 
 
+@lru_cache(1024)
 def _metrics(metrics: tuple[Metric, ...]) -> bytes:
     """Return an array: how many, each of them, and that no more come, which is all that an empty one says."""
     if not metrics:
         return _NO_MORE
-    each = [METRIC_BYTES[metric.metric, metric.measure, metric.unit] for metric in metrics]
+    each = [METRIC_BYTES[metric] for metric in metrics]
     return b"".join((zigzag(len(metrics)), *each, _NO_MORE))
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from pg_streaming_machine_learning.labels.objectives import Objectives
 from pg_streaming_machine_learning.labels.rank import label_of
+from pg_streaming_machine_learning.records.feature import pack
 from pg_streaming_machine_learning.records.update import Duration, Metric
 from pg_streaming_machine_learning.records.window import Window
 from pg_streaming_machine_learning.windows.durations import Durations
@@ -22,7 +23,7 @@ def closed(
 ) -> ClosedWindow:
     """Return a closed window with these labels in its revisions."""
     revisions = {
-        (metric, "labeled"): (VALUES, label) for metric, label in zip((CPU, DISK), labels, strict=False)
+        (metric, "labeled"): (pack(VALUES), label) for metric, label in zip((CPU, DISK), labels, strict=False)
     }
     return ClosedWindow("web", Window(0, 10_000), revisions, targets or {}, Durations.of(durations))
 

@@ -9,13 +9,14 @@ from dataclasses import replace
 from pg_streaming_machine_learning.learning.essence import essence_of, essence_of_row
 from pg_streaming_machine_learning.learning.rows import rows_of
 from pg_streaming_machine_learning.learning.sample import create_sample
+from pg_streaming_machine_learning.records.feature import pack
 from pg_streaming_machine_learning.records.prediction import DurationSummary, Prediction
 from pg_streaming_machine_learning.records.update import Metric
 from pg_streaming_machine_learning.records.window import Window
 
 CPU = Metric("CPU", "UTILIZATION", "PERCENT")
 VALUES = (1.0, 2.5, 1e-7, float("nan"), 0.1, 1e22, -0.0, float("inf"), 5e-324, 1e16, 0.30000000000000004)
-SAMPLE = create_sample("ümlaut", Window(5000, 15_000), {(CPU, "labeled"): (VALUES, 1)}, label=1)
+SAMPLE = create_sample("ümlaut", Window(5000, 15_000), {(CPU, "labeled"): (pack(VALUES), 1)}, label=1)
 PREDICTION = Prediction("ümlaut", Window(5000, 15_000), 0, 1, 0.7, 0.5, 1, "m", "1", 9, False, (CPU,))
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pg_streaming_machine_learning.learning.rows import rows_of
 from pg_streaming_machine_learning.learning.sample import create_sample
+from pg_streaming_machine_learning.records.feature import pack
 from pg_streaming_machine_learning.records.prediction import Sample
 from pg_streaming_machine_learning.records.update import Metric
 from pg_streaming_machine_learning.records.window import Window
@@ -36,7 +37,7 @@ SAMPLES = st.lists(
 
 def sample(statistics: dict[Metric, tuple[float, ...]]) -> Sample:
     return create_sample(
-        "web", Window(0, 10), {(metric, "labeled"): (row, None) for metric, row in statistics.items()}
+        "web", Window(0, 10), {(metric, "labeled"): (pack(row), None) for metric, row in statistics.items()}
     )
 
 
@@ -54,7 +55,7 @@ def test_rows_hold_the_features_and_nothing_else(samples: list[Sample]) -> None:
 
 def _all_names(each: Sample) -> list[str]:
     whole = create_sample(
-        "web", Window(0, 10), {(metric, "labeled"): ((0.0,) * 11, None) for metric in each.metrics}
+        "web", Window(0, 10), {(metric, "labeled"): (pack((0.0,) * 11), None) for metric in each.metrics}
     )
     return list(whole.features)
 

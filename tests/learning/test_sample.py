@@ -7,7 +7,7 @@ import math
 import pytest
 
 from pg_streaming_machine_learning.learning.sample import create_sample
-from pg_streaming_machine_learning.records.feature import STATISTICS
+from pg_streaming_machine_learning.records.feature import STATISTICS, pack
 from pg_streaming_machine_learning.records.prediction import Sample
 from pg_streaming_machine_learning.records.update import Metric
 from pg_streaming_machine_learning.records.window import Window
@@ -21,7 +21,12 @@ Revision = tuple[tuple[float, ...], int | None]
 
 
 def sample(revisions: dict[tuple[Metric, str], Revision], *, host_as_feature: bool = False) -> Sample:
-    return create_sample("web", WINDOW, revisions, host_as_feature=host_as_feature)
+    return create_sample(
+        "web",
+        WINDOW,
+        {key: (pack(statistics), label) for key, (statistics, label) in revisions.items()},
+        host_as_feature=host_as_feature,
+    )
 
 
 def test_features_are_named_by_metric_and_statistic_in_a_fixed_order() -> None:

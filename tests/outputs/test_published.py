@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pg_streaming_machine_learning.config import PUBLISHED
 from pg_streaming_machine_learning.outputs.published import PUBLISHED_RECORDS, Publisher
+from pg_streaming_machine_learning.records.feature import pack
 from pg_streaming_machine_learning.records.output import Output
 from pg_streaming_machine_learning.records.prediction import Concluded, Effect, Measured, Sample
 from pg_streaming_machine_learning.records.update import Metric
@@ -39,7 +40,9 @@ def concluded(label: int | None = 1, host: str = HOST, **metrics: tuple[float, .
         Metric(name, "UTILIZATION", "PERCENT"): row for name, row in named.items() if row is not None
     }
     window = Window(AT_MS, AT_MS + 1_800_000)
-    return Concluded(Sample(host, window, {}, label, tuple(statistics), statistics), None)
+    return Concluded(
+        Sample(host, window, {}, label, tuple(statistics), [*map(pack, statistics.values())]), None
+    )
 
 
 def published(effect: Effect, *names: str) -> list[Output]:
@@ -137,7 +140,7 @@ def test_all_windows_of_a_metric_lie_in_one_partition(host: str, start_ms: int) 
     """As Kafka Streams has it: the window's start does not count."""
     publisher = Publisher(topics(*PUBLISHED, partitions=12))
     one = concluded(host=host)
-    sample = Sample(host, Window(start_ms, start_ms + 1), {}, 1, one.sample.metrics, one.sample.statistics)
+    sample = Sample(host, Window(start_ms, start_ms + 1), {}, 1, one.sample.metrics, one.sample.packed)
     places = [
         {(each.topic, each.partition) for each in publisher.encode(effect)}
         for effect in (one, Concluded(sample, None))

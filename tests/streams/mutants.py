@@ -22,9 +22,9 @@ SIGNER = Signer(b"0123456789abcdef", accept_unsigned=False)
 class FencesNobody(MemoryProcess):
     """Writes under a name that no other process has."""
 
-    def open_transactions(self, name: str) -> Transactions:
+    def open_transactions(self, name: str, codec: str) -> Transactions:
         """Return transactions under a name of this process."""
-        return super().open_transactions(f"{name}-{self.name}")
+        return super().open_transactions(f"{name}-{self.name}", codec)
 
 
 class _LateFence(MemoryTransactions):

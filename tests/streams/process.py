@@ -131,7 +131,7 @@ class MemoryProcess:
             monotonic=loop.time,
         )
 
-    def open_transactions(self, name: str) -> Transactions:
+    def open_transactions(self, name: str, codec: str) -> Transactions:
         """Return transactions under a name."""
         return self.transactions_class(self.broker, name, self.reach)
 

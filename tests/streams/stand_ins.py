@@ -138,8 +138,8 @@ class Cluster:
     when_read: Callable[[], None] = lambda: None
     when_fenced: Callable[[], Awaitable[object]] = field(default=lambda: asyncio.sleep(0))
 
-    def transactions(self, name: str) -> ListTransactions:
-        """Return transactions under a name, not opened yet."""
+    def transactions(self, name: str, codec: str) -> ListTransactions:
+        """Return transactions under a name; there is nothing to compress, not opened yet."""
         return ListTransactions(name, self)
 
     def fence(self, writer: ListTransactions) -> None:

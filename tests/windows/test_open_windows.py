@@ -7,6 +7,7 @@ import math
 import pytest
 
 from pg_streaming_machine_learning.errors import SnapshotError, WindowError
+from pg_streaming_machine_learning.records.feature import pack, unpack
 from pg_streaming_machine_learning.records.prediction import Measured
 from pg_streaming_machine_learning.records.update import (
     Duration,
@@ -42,7 +43,7 @@ from tests.windows.updates import (
 
 def maxima(closed: ClosedWindow) -> dict[tuple[Metric, str], float]:
     """Return the maximum of each metric, to know readings by."""
-    return {key: statistics[1] for key, (statistics, _) in closed.revisions.items()}
+    return {key: unpack(packed)[1] for key, (packed, _) in closed.revisions.items()}
 
 
 def test_a_reading_opens_every_window_that_holds_it() -> None:
@@ -101,7 +102,10 @@ def test_a_closed_window_holds_what_came_of_it() -> None:
     assert closed == ClosedWindow(
         "web",
         Window(5, 15),
-        {(CPU, TRACES): (summarize([40.0, 20.0, 90.0]), None), (CPU, "labeled"): ((3.0,) * 11, 1)},
+        {
+            (CPU, TRACES): (pack(summarize([40.0, 20.0, 90.0])), None),
+            (CPU, "labeled"): (pack((3.0,) * 11), 1),
+        },
         {"targets": 0},
         Durations.of([Duration("orders", 14, 2), Duration("orders", 5, 1)]),
     )
@@ -198,7 +202,7 @@ def test_counters_become_rates_added_up_over_devices() -> None:
         counters("web", ("sda", 4, 1200), ("sdb", 4, 60)),
     )
     [closed] = store.close(12)
-    assert closed.revisions[DISK, TRACES] == (summarize([103_000.0, 2_000.0]), None)
+    assert closed.revisions[DISK, TRACES] == (pack(summarize([103_000.0, 2_000.0])), None)
 
 
 def test_what_goes_into_windows_is_told_as_soon_as_it_is_final() -> None:
@@ -227,7 +231,7 @@ def test_what_goes_into_windows_is_told_as_soon_as_it_is_final() -> None:
     store.add(counters("web", ("sdb", 14, 8.0)), 17)
     assert store.take_measured() == [Measured("web", DISK, 14, 2000.0)]
     (last,) = store.close(99)
-    assert last.revisions[DISK, TRACES][0][:2] == (300.0, 2000.0)
+    assert unpack(last.revisions[DISK, TRACES][0])[:2] == (300.0, 2000.0)
 
 
 def test_what_is_late_is_not_told() -> None:
@@ -274,7 +278,7 @@ def test_many_readings_are_summarised_in_several_pieces() -> None:
     store = opened(
         *(ReadingsUpdate(SourcePlace(TRACES, 0, 0), host, readings[n:]) for n, host in enumerate(hosts))
     )
-    assert [(closed.host, closed.revisions[CPU, TRACES][0][0]) for closed in store.close(12)] == [
+    assert [(closed.host, unpack(closed.revisions[CPU, TRACES][0])[0]) for closed in store.close(12)] == [
         (host, float(n)) for n, host in enumerate(hosts)
     ]
 

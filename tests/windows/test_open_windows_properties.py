@@ -7,6 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pg_streaming_machine_learning.records.feature import unpack
 from pg_streaming_machine_learning.records.update import (
     Duration,
     DurationsUpdate,
@@ -203,7 +204,7 @@ def test_windows_equal_a_brute_force_scan(steps: list[Update | int], size_ms: in
                 (
                     closed.host,
                     closed.window,
-                    repr({metric: values for (metric, _), (values, _) in closed.revisions.items()}),
+                    repr({metric: unpack(packed) for (metric, _), (packed, _) in closed.revisions.items()}),
                     closed.durations,
                 )
                 for closed in store.close(watermark_ms)

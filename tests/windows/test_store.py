@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pg_streaming_machine_learning.errors import SnapshotError, WindowError
+from pg_streaming_machine_learning.records.feature import pack, unpack
 from pg_streaming_machine_learning.records.snapshot import write_state
 from pg_streaming_machine_learning.records.update import Metric, SourcePlace, WindowUpdate
 from pg_streaming_machine_learning.records.window import Window
@@ -76,8 +77,8 @@ def test_the_last_revision_of_a_metric_wins() -> None:
     windows = filled(update(value=1, label=1), update(value=2, label=0), update(value=7, metric=MEMORY))
     [closed] = windows.close(12)
     assert dict(closed.revisions) == {
-        (CPU, "labeled"): ((2,) * 11, 0),
-        (MEMORY, "labeled"): ((7,) * 11, None),
+        (CPU, "labeled"): (pack((2,) * 11), 0),
+        (MEMORY, "labeled"): (pack((7,) * 11), None),
     }
 
 
@@ -212,7 +213,7 @@ def test_negative_zero_and_nan_survive_a_snapshot() -> None:
     restored = store()
     restored.restore(filled(update(value=-0.0), update(value=math.nan, metric=MEMORY)).snapshot())
     [closed] = restored.close(12)
-    assert [repr(values[0]) for values, _ in closed.revisions.values()] == ["-0.0", "nan"]
+    assert [repr(unpack(packed)[0]) for packed, _ in closed.revisions.values()] == ["-0.0", "nan"]
 
 
 def test_a_snapshot_of_the_version_before_is_read() -> None:
@@ -221,7 +222,8 @@ def test_a_snapshot_of_the_version_before_is_read() -> None:
     windows = store()
     windows.restore(write_state("store", 1, [[0, "web", [revision]], [5, "db", []]]))
     web, db = windows.close(99)
-    assert (web.host, repr(web.revisions[CPU, "labeled"])) == ("web", f"({(1.0,) * 10 + (math.nan,)}, 1)")
+    packed, label = web.revisions[CPU, "labeled"]
+    assert (web.host, repr(unpack(packed)), label) == ("web", repr((1.0,) * 10 + (math.nan,)), 1)
     assert (db.host, db.window.start_ms, db.revisions) == ("db", 5, {})
     with pytest.raises(SnapshotError, match="state of the open windows is incomplete"):
         store().restore(write_state("store", 1, [[0, "web", [["CPU"]]]]))

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pg_streaming_machine_learning.errors import SnapshotError
+from pg_streaming_machine_learning.records.feature import pack
 from pg_streaming_machine_learning.records.snapshot import write_state
 from pg_streaming_machine_learning.records.update import Duration, Metric
 from pg_streaming_machine_learning.records.window import Window
@@ -15,7 +16,7 @@ from pg_streaming_machine_learning.windows.store import ClosedWindow
 from pg_streaming_machine_learning.windows.strangers import Strangers
 
 HOP_MS = 5
-REVISIONS = {(Metric("CPU", "UTILIZATION", "PERCENT"), "labeled"): ((1.0,) * 11, None)}
+REVISIONS = {(Metric("CPU", "UTILIZATION", "PERCENT"), "labeled"): (pack((1.0,) * 11), None)}
 
 
 def spans(host: str, start_ms: int, *at_ms: int) -> ClosedWindow:
