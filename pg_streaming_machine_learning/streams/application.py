@@ -97,7 +97,7 @@ class Application(faust.App):
             table_standby_replicas=0,
             # Positions are ours; an offset that is gone is an error and not a reason to skip.
             consumer_auto_offset_reset="none",
-            consumer_max_fetch_size=max(1_048_576, settings.max_record_bytes),
+            consumer_max_fetch_size=max(4_194_304, settings.max_record_bytes),
             broker_max_poll_records=RECORDS_PER_FETCH,
             stream_buffer_maxsize=BATCHES_WAITING,
             stream_wait_empty=False,

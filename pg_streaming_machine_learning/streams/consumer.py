@@ -38,6 +38,10 @@ that is not part of the question, because its last records were still waiting wh
 HELD_BACK_S = 0.02
 """Pause while every partition has enough to do, and how long others are waited for while some have."""
 
+BATCH_BYTES = 1_000_000
+"""Values in a batch: a record may hold thousands of updates, and what came of a batch is seen when all of it
+was worked through."""
+
 _COMMIT_TIMEOUT_S = 5.0
 
 
@@ -108,8 +112,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         """Return the batches up to where reading has come to; nothing was awaited since the fetch."""
         base = self._read_to.get(place, records[0].offset)
         self._read_to[place] = end
-        most = max_records or len(records)
-        parts = [records[begin : begin + most] for begin in range(0, len(records), most)]
+        parts = _parted(records, max_records or len(records))
         bases = [base, *(part[0].offset for part in parts[1:])]
         return [
             Batch((place[0], place[1]), begin, stop, part, self._seek_number)
@@ -170,6 +173,20 @@ def send_only_when_settled(coordinator: Any) -> None:
         await send(assignment, offsets)
 
     coordinator._do_commit_offsets = look_and_send
+
+
+def _parted(records: list[Any], most: int) -> list[list[Any]]:
+    """Return records in parts of at most so many, and of `BATCH_BYTES` as long as there is more than one."""
+    parts: list[list[Any]] = [[]]
+    size = 0
+    for record in records:
+        length = len(record.value or b"")
+        if parts[-1] and (len(parts[-1]) == most or size + length > BATCH_BYTES):
+            parts.append([])
+            size = 0
+        parts[-1].append(record)
+        size += length
+    return parts
 
 
 class BatchConsumer(driver.Consumer):

@@ -13,7 +13,7 @@ REPLAY_S = 5.0
 
 LONGEST_REPLAY_S = 9.0
 
-USUAL_SHARE = 0.1
+USUAL_SHARE = 0.05
 """Snapshots take no more of an engine's time than this, unless a start would take too long otherwise."""
 
 

@@ -141,10 +141,11 @@ def _by_topic(transaction: list[Outgoing]) -> dict[str, list[object]]:
 
 
 def test_others_run_while_a_long_batch_is_taken() -> None:
-    """At least once in a time slice: a record takes a quarter of one here, by a clock moved by asking."""
+    """At least once in a time slice: a record that is looked at by itself, of which there are 56, takes a
+    quarter of one here, by a clock moved by asking."""
     clock = itertools.count(0.0, SLICE_S / 4).__next__
     turns = itertools.count()
 
     routed(LabeledDataSource(ContractSchemas(), LIMITS), clock, lambda: next(turns))
 
-    assert next(turns) >= 20
+    assert next(turns) >= 14
