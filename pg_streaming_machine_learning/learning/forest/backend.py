@@ -47,6 +47,7 @@ class Forest(Protocol):
         weights: NDArray[np.float64],
         explain: bool = False,
         n_jobs: int = 1,
+        reasons: NDArray[np.float64] | None = None,
     ) -> Votes:
         """Take rows through all members."""
 

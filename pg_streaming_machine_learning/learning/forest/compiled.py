@@ -126,6 +126,7 @@ class CompiledForest:
         weights: NDArray[np.float64],
         explain: bool = False,
         n_jobs: int = 1,
+        reasons: NDArray[np.float64] | None = None,
     ) -> Votes:
         """Take rows through all members: each row is predicted, then learned if it has a weight.
 
@@ -141,11 +142,18 @@ class CompiledForest:
             Whether to give reasons.
         n_jobs : int
             Threads; with reasons there is one.
+        reasons : ndarray of float64, shape (n, features, classes), optional
+            Where reasons are to be put if they are asked for; by default there is a new array.
         """
         members, n, classes = self.plan.n_models, len(rows), self.n_classes
         votes = np.empty((members, n, classes))
         trusts = np.empty((members, n))
-        reasons = np.zeros((n, self.n_features, classes)) if explain else _NOTHING
+        if not explain:
+            reasons = _NOTHING
+        elif reasons is None:
+            reasons = np.empty((n, self.n_features, classes))
+        if explain:
+            reasons[:] = 0.0  # np.zeros has pages that are first read, then written: two faults for each
         bases = np.zeros((n, classes)) if explain else _NOTHING[0]
         done = np.zeros(members, np.int64)
         spans = _spans(members, 1 if explain else n_jobs)  # reasons are added up in the order of the members
@@ -272,9 +280,10 @@ class CompiledForest:
             "estimates": np.zeros(2),
             "blame": np.zeros((self.n_features + 1, classes + 1)),
             "touched": np.zeros(self.n_features + 1, np.int64),
+            "terms": np.zeros((classes + 1, sub + 1)),
         }
         arrays |= {name: np.zeros(classes + 1) for name in ("probabilities", "logs")}
-        arrays |= {name: np.zeros(sub + 1) for name in ("values", "terms", "gains", "bounds")}
+        arrays |= {name: np.zeros(sub + 1) for name in ("values", "gains", "bounds")}
         arrays |= {name: np.zeros(points) for name in ("left", "left_sum", "right_sum")}
         record = np.zeros(1, SCRATCH)
         for name, array in arrays.items():

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pg_streaming_machine_learning.learning.forest import AdaptiveRandomForestClassifier, ForestEvent
+from pg_streaming_machine_learning.learning.forest import (
+    AdaptiveRandomForestClassifier,
+    ForestEvent,
+    classifier,
+)
+from pg_streaming_machine_learning.learning.forest.backend import Backend
+from pg_streaming_machine_learning.learning.forest.plan import plan_of
 from tests.learning.forest.streams import Stream, awkward, blocks
 
 
@@ -43,6 +49,41 @@ def test_one_row_is_explained_as_many_are() -> None:
         one = learner.explain_one(dict(zip("abcde", X[row].tolist(), strict=True)))
         for place, label in enumerate(learner.classes_):
             assert list(one[label].values()) == many.contributions[row, :, place].tolist()
+
+
+def test_many_rows_are_explained_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large the parts, the bits are the same; and what was answered before stays as it was."""
+    X, y = blocks(1500, seed=35)
+    learner = forest()
+    learner.learn_many(X, y)
+    whole = learner.explain_many(X)
+    before = whole.contributions.copy()
+    for most in (1, 1000):
+        monkeypatch.setattr(classifier, "_MOST_REASONS", most)
+        parts = learner.explain_many(X[::-1])
+        for these, others in (
+            (parts.probabilities, whole.probabilities),
+            (parts.base, whole.base),
+            (parts.contributions, whole.contributions),
+        ):
+            assert these[::-1].tobytes() == others.tobytes()
+    assert whole.contributions.tobytes() == before.tobytes()
+
+
+@pytest.mark.parametrize("backend", [Backend.best(), Backend.reference()], ids=["best", "reference"])
+def test_reasons_are_put_where_they_are_wanted(backend: Backend) -> None:
+    """Whatever was there before."""
+    X, y = blocks(300, seed=36)
+    rows, labels = X.astype(np.float32), np.array(y, np.int64)
+    learned = backend.forest(plan_of(forest()))
+    learned.grow(X.shape[1], 2, {})
+    learned.run(rows, labels, np.ones(len(rows)))
+    expected = learned.run(rows, labels, np.zeros(len(rows)), True).reasons
+    assert expected is not None
+    there = np.full(expected.shape, np.nan)
+    votes = learned.run(rows, labels, np.zeros(len(rows)), True, reasons=there)
+    assert votes.reasons is there
+    assert there.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("kind", ["mc", "nb", "nba"])

@@ -80,11 +80,11 @@ def bits_of_code(weight, known):
 
 
 @njit(error_model="numpy")
-def _fit(tree, plan, b, scratch):
-    """Return how many bits a sample's numbers speak against the class of a block, each in `terms`."""
+def _fit(tree, plan, c, b, scratch):
+    """Return how many bits a sample's numbers speak against a class and its block, each in `terms`."""
     pool = pool_of(tree, plan)
     values = values_of(scratch, plan)
-    terms = terms_of(scratch, plan)
+    terms = terms_of(scratch, plan)[c]
     sub = plan.sub
     for j in range(sub):
         bits = bits_of_number(pool, sub, b, j, values[j])
@@ -107,8 +107,9 @@ def _fit(tree, plan, b, scratch):
 
 
 @njit(error_model="numpy")
-def _fit_nominal(tree, plan, leaf, b, row):
+def _fit_nominal(tree, plan, leaf, c, b, row, scratch):
     """As `_fit`, of the nominal features."""
+    terms = terms_of(scratch, plan)[c]
     offsets = offsets_of(plan)
     subspace = subspace_of(tree, plan)
     pool = pool_of(tree, plan)
@@ -117,7 +118,8 @@ def _fit_nominal(tree, plan, leaf, b, row):
     for j in range(plan.sub):
         column = subspace[leaf, j]
         if offsets[column] >= 0 and row[column] >= 0.0:
-            total += bits_of_code(codes[b, offsets[column] + np.int64(row[column])], pool[b, j])
+            terms[j] = bits_of_code(codes[b, offsets[column] + np.int64(row[column])], pool[b, j])
+            total += terms[j]
     return total
 
 
@@ -152,9 +154,9 @@ def say(tree, plan, node, leaf, row, scratch):
             b = np.int64(table[leaf, c])
             if b < 0:
                 continue
-            bits = log2(counts[node, c]) - _fit(tree, plan, b, scratch)
+            bits = log2(counts[node, c]) - _fit(tree, plan, c, b, scratch)
             if plan.nominal:
-                bits -= _fit_nominal(tree, plan, leaf, b, row)
+                bits -= _fit_nominal(tree, plan, leaf, c, b, row, scratch)
             logs[c] = bits
             if bayes < 0 or bits > best:
                 best = bits

@@ -10,23 +10,21 @@ from numba import njit
 from pg_streaming_machine_learning.learning.forest.kernel.adwin import adwin_add
 from pg_streaming_machine_learning.learning.forest.kernel.leaf import (
     add,
-    bits_of_code,
-    bits_of_number,
     gather,
     refresh,
     say,
 )
 from pg_streaming_machine_learning.learning.forest.kernel.memory import (
     blame_of,
+    bounds_of,
     child_of,
-    codes_of,
     counts_of,
     estimates_of,
     feature_of,
     gains_of,
     logs_of,
     meta_of,
-    offsets_of,
+    order_of,
     place_of,
     poisson_of,
     pool_of,
@@ -34,6 +32,7 @@ from pg_streaming_machine_learning.learning.forest.kernel.memory import (
     scores_of,
     subspace_of,
     table_of,
+    terms_of,
     touched_of,
 )
 from pg_streaming_machine_learning.learning.forest.kernel.randomness import next_random
@@ -221,89 +220,98 @@ def _forget(detector):
 def _explain(tree, plan, leaf, row, by_bayes, trust, scratch, reasons, base):
     """Add a tree's contributions to a row's probabilities, by feature and class, times its trust.
 
-    They are added up by themselves first, and of most trees most features have none.
-
     Along the path, each split's feature gets the change of the class shares. In the leaf, the features get
     what naive Bayes moves, in proportion to how differently they speak of the classes.
+
+    What a feature has of one tree is added up by itself first. Off the path that is a single number, which
+    needs no place of its own.
     """
-    logs = logs_of(scratch, plan)
+    shares = logs_of(scratch, plan)
     blame = blame_of(scratch, plan)
     touched = touched_of(scratch, plan)
+    on_path = order_of(scratch, plan)
     feature = feature_of(tree, plan)
     child = child_of(tree, plan)
     counts = counts_of(tree, plan)
     node = np.int64(0)
+    met = 0
     total = weight_of(tree, plan, node)
     for c in range(plan.classes):
-        logs[c] = counts[node, c] / total
-        base[c] += trust * logs[c]
+        shares[c] = counts[node, c] / total
+        base[c] += trust * shares[c]
     while feature[node] >= 0:
         column = feature[node] >> 1
         node = child[node] + goes_right(tree, plan, node, row)
         total = weight_of(tree, plan, node)
         if total <= 0.0:
             continue
-        touched[column] = 1
+        if touched[column] == 0:
+            touched[column] = 1
+            on_path[met] = column
+            met += 1
         for c in range(plan.classes):
             share = counts[node, c] / total
-            blame[column, c] += trust * (share - logs[c])
-            logs[c] = share
+            blame[column, c] += trust * (share - shares[c])
+            shares[c] = share
     if by_bayes:  # else the leaf says its shares
-        _blame_bayes(tree, plan, leaf, row, trust, scratch)
-    for column in range(plan.features):
-        if touched[column] == 1:
-            touched[column] = 0
-            for c in range(plan.classes):
-                reasons[column, c] += blame[column, c]
-                blame[column, c] = 0.0
+        _blame_bayes(tree, plan, leaf, trust, scratch, reasons)
+    for k in range(met):
+        column = on_path[k]
+        touched[column] = 0
+        for c in range(plan.classes):
+            reasons[column, c] += blame[column, c]
+            blame[column, c] = 0.0
 
 
 @njit(error_model="numpy")
-def _blame_bayes(tree, plan, leaf, row, trust, scratch):
-    """Share out what naive Bayes adds to a leaf's own shares."""
-    offsets = offsets_of(plan)
+def _blame_bayes(tree, plan, leaf, trust, scratch, reasons):
+    """Share out what naive Bayes adds to a leaf's own shares.
+
+    `terms` are what `leaf.say` has found; of a feature without a value they are 0 for each class.
+    """
     probabilities = probabilities_of(scratch, plan)
-    logs = logs_of(scratch, plan)
+    moved = logs_of(scratch, plan)
     blame = blame_of(scratch, plan)
     touched = touched_of(scratch, plan)
-    gains = gains_of(scratch, plan)
+    terms = terms_of(scratch, plan)
+    lowest = gains_of(scratch, plan)
+    highest = bounds_of(scratch, plan)
     subspace = subspace_of(tree, plan)
     table = table_of(tree, plan)
-    codes = codes_of(tree, plan)
     pool = pool_of(tree, plan)
     sub = plan.sub
-    strengths = gains
+    for j in range(sub):
+        lowest[j] = np.inf
+        highest[j] = -np.inf
+    for c in range(plan.classes):
+        moved[c] = probabilities[c] - moved[c]
+        b = np.int64(table[leaf, c])
+        if b < 0:
+            continue
+        for j in range(sub):
+            bits = terms[c, j]
+            is_known = pool[b, j] > 0.0
+            lowest[j] = bits if is_known and bits < lowest[j] else lowest[j]
+            highest[j] = bits if is_known and bits > highest[j] else highest[j]
+    strengths = lowest
+    for j in range(sub):
+        strength = highest[j] - lowest[j]
+        strengths[j] = strength if strength > 0.0 else 0.0
     whole = 0.0
     for j in range(sub):
-        strengths[j] = 0.0
-        column = subspace[leaf, j]
-        x = np.float64(row[column])
-        if x != x:
-            continue
-        lowest = np.inf
-        highest = -np.inf
-        for c in range(plan.classes):
-            b = np.int64(table[leaf, c])
-            if b < 0 or pool[b, j] <= 0.0:
-                continue
-            if not (plan.nominal and offsets[column] >= 0):
-                bits = bits_of_number(pool, sub, b, j, x)
-            elif x >= 0.0:
-                bits = bits_of_code(codes[b, offsets[column] + np.int64(x)], pool[b, j])
-            else:
-                bits = 0.0
-            lowest = bits if bits < lowest else lowest
-            highest = bits if bits > highest else highest
-        if highest > lowest:
-            strengths[j] = highest - lowest
-            whole += strengths[j]
+        whole += strengths[j]
     for j in range(sub):
         part = strengths[j] / whole if whole > 0.0 else 1.0 / sub
-        if part > 0.0:
-            column = subspace[leaf, j]
-            touched[column] = 1
+        if not part > 0.0:
+            continue
+        column = subspace[leaf, j]
+        share = trust * part
+        if touched[column] == 1:
             for c in range(plan.classes):
-                blame[column, c] += trust * part * (probabilities[c] - logs[c])
+                blame[column, c] += share * moved[c]
+        else:
+            for c in range(plan.classes):
+                reasons[column, c] += share * moved[c]
 
 
 @njit(error_model="numpy")

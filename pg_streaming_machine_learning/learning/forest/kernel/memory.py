@@ -187,7 +187,7 @@ def values_of(scratch, plan):
 @njit
 def terms_of(scratch, plan):
     """Return the array of that name."""
-    return carray(_f64(scratch.terms), plan.sub)
+    return carray(_f64(scratch.terms), (plan.classes, plan.sub))
 
 
 @njit

@@ -72,6 +72,7 @@ class ReferenceForest:
         weights: NDArray[np.float64],
         explain: bool = False,
         n_jobs: int = 1,
+        reasons: NDArray[np.float64] | None = None,
     ) -> Votes:
         """Take rows through all members: each row is predicted, then learned if it has a weight.
 
@@ -87,10 +88,17 @@ class ReferenceForest:
             Whether to give reasons.
         n_jobs : int
             Changes nothing here.
+        reasons : ndarray of float64, shape (n, features, classes), optional
+            Where reasons are to be put if they are asked for; by default there is a new array.
         """
         members, n, classes = len(self._members), len(rows), self.n_classes
         votes, trusts = np.zeros((members, n, classes)), np.zeros((members, n))
-        reasons = np.zeros((n, self.n_features, classes)) if explain else None
+        if not explain:
+            reasons = None
+        elif reasons is None:
+            reasons = np.zeros((n, self.n_features, classes))
+        else:
+            reasons[:] = 0.0
         bases = np.zeros((n, classes)) if explain else None
         samples = list(zip(rows.tolist(), labels.tolist(), weights.tolist(), strict=True))
         for m, member in enumerate(self._members):
