@@ -141,8 +141,10 @@ def _by_topic(transaction: list[Outgoing]) -> dict[str, list[object]]:
 
 
 def test_others_run_while_a_long_batch_is_taken() -> None:
-    """At least once in a time slice: a record that is looked at by itself, of which there are 56, takes a
-    quarter of one here, by a clock moved by asking."""
+    """At least once in a time slice, a quarter of which each of 56 records takes that are looked at alone.
+
+    The clock is moved by asking.
+    """
     clock = itertools.count(0.0, SLICE_S / 4).__next__
     turns = itertools.count()
 
