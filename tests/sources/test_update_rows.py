@@ -376,6 +376,28 @@ def test_a_bad_record_is_not_known_among_good_ones(case: str) -> None:
     assert many(source, [GOOD, bad, replace(GOOD, offset=7)]).unknown() == [1]
 
 
+@pytest.mark.parametrize(
+    ("start_ms", "timestamp_ms"),
+    [
+        (0, 0),  # the epoch is a time
+        (START_MS, 0),  # no timestamp: nothing to compare with
+        (START_MS, -1),
+        (START_MS, START_MS - 3_600_000),  # as far ahead as may be
+        (START_MS, START_MS + 10**12),
+        (START_MS, 2**63 - 1),
+        (253_402_298_940_000, 0),  # the last one of the year 9999
+        (253_402_298_940_000, 2**63 - 1),
+    ],
+)
+def test_windows_within_the_limits_are_known(start_ms: int, timestamp_ms: int) -> None:
+    """They need not be decoded by themselves."""
+    source = new_source("labeled")
+    warm(source, "labeled", [LABELED_ID])
+    key = encode_windowed_key(inner("web"), start_ms)
+
+    assert many(source, [replace(GOOD, timestamp_ms=timestamp_ms, key=key)]).unknown() == []
+
+
 def test_a_record_may_be_as_large_as_the_limit_and_no_larger() -> None:
     """Key and value together."""
     size = len(GOOD.key or b"") + len(GOOD.value or b"")
