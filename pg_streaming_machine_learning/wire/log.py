@@ -249,8 +249,9 @@ def _updates(fields: dict[str, Any]) -> WindowUpdates:
             f"record of the log is damaged: rows of {ROW.itemsize} bytes each have {len(data)}"
         )
     rows = np.frombuffer(data, ROW)
+    offsets = rows["offset"]
     is_right = (
-        bool(np.all(np.diff(rows["offset"]) > 0))
+        bool(np.all(offsets[1:] > offsets[:-1]))
         and bool(np.all(rows["host"] < len(hosts)))
         and bool(np.all(rows["label"] <= NO_LABEL))
         and METRICS.keys() >= set(np.unique(rows["metric"]).tolist())

@@ -104,7 +104,8 @@ def row_layout(writer: Any, reader: Any) -> RowLayout | None:
     written = []
     for field in writer["fields"]:
         kind = field["type"]
-        found = _FIXED.get((kind, wanted.get(field["name"], kind))) if isinstance(kind, str) else None
+        kinds = kind, wanted.get(field["name"], kind)
+        found = _FIXED.get(kinds) if all(isinstance(each, str) for each in kinds) else None
         if found is None:
             return None
         written.append(found)
