@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +16,7 @@ from pg_streaming_machine_learning.records.update import Metric, SourcePlace, Wi
 from pg_streaming_machine_learning.sources import windowed_feature
 from pg_streaming_machine_learning.sources.source import PromptSource, RowSource, read_whole
 from pg_streaming_machine_learning.sources.update_rows import HostNumbers, UpdateRows
+from pg_streaming_machine_learning.streams.host_place import host_place
 from pg_streaming_machine_learning.wire.framing import frame
 from pg_streaming_machine_learning.wire.log import decode, encode_update
 from pg_streaming_machine_learning.wire.windowed_key import encode_windowed_key
@@ -75,7 +75,7 @@ def warm(source: PromptSource, kind: str, schema_ids: Sequence[int]) -> None:
 def left(rows: UpdateRows, partitions: int) -> dict[int, list[WindowUpdate]]:
     """Return what leaves by partition of the log, each piece read back from its bytes."""
     found: dict[int, list[WindowUpdate]] = {}
-    for partition, piece in rows.updates(PLACE, lambda host: partition_of(host, partitions)):
+    for partition, piece in rows.updates(PLACE, partitions):
         encoded = encode_update(piece)
         assert 0 < len(piece) <= MOST_ROWS
         assert len(encoded) < MOST_BYTES
@@ -87,8 +87,8 @@ def left(rows: UpdateRows, partitions: int) -> dict[int, list[WindowUpdate]]:
 
 
 def partition_of(host: str, partitions: int) -> int:
-    """Return a partition of the log."""
-    return zlib.crc32(host.encode()) % partitions
+    """Return the partition of the log that a host belongs to."""
+    return host_place(host, partitions)[1]
 
 
 def by_partition(updates: Sequence[WindowUpdate], partitions: int) -> dict[int, list[object]]:
@@ -314,9 +314,14 @@ def rows_of(updates: Sequence[WindowUpdate]) -> UpdateRows:
 def test_many_updates_leave_in_pieces() -> None:
     """Of two thousand rows; the last has the rest."""
     rows = rows_of([update_of(offset, "web") for offset in range(4_500)])
-    pieces = list(rows.updates(PLACE, lambda host: 4))
+    pieces = list(rows.updates(PLACE, 7))
+    own = partition_of("web", 7)
 
-    assert [(partition, len(piece)) for partition, piece in pieces] == [(4, 2_000), (4, 2_000), (4, 500)]
+    assert [(partition, len(piece)) for partition, piece in pieces] == [
+        (own, 2_000),
+        (own, 2_000),
+        (own, 500),
+    ]
     assert [update.place.offset for _, piece in pieces for update in piece] == list(range(4_500))
 
 
@@ -327,17 +332,13 @@ def test_hosts_with_the_longest_names_leave_in_more_pieces() -> None:
 
     found = left(rows, 2)
     assert {key: list(map(bits, some)) for key, some in found.items()} == by_partition(updates, 2)
-    assert len(list(rows.updates(PLACE, lambda host: 0))) >= 5
+    assert len(list(rows.updates(PLACE, 1))) >= 5
 
 
-def test_long_names_of_another_partition_make_no_more_pieces() -> None:
-    """What a piece may hold is told by the hosts of its own partition."""
-    updates = [update_of(number, "web" if number % 2 else "𝔥" * 1_024) for number in range(3_000)]
-    pieces = [(number, len(piece)) for number, piece in rows_of(updates).updates(PLACE, len)]
-
-    assert pieces[0] == (3, 1_500)
-    assert {number for number, _ in pieces[1:]} == {1_024}
-    assert sum(length for _, length in pieces) == 3_000
+def test_a_long_name_that_many_rows_share_makes_no_more_pieces() -> None:
+    """It is in a piece once."""
+    updates = [update_of(number, "𝔥" * 1_024) for number in range(2_000)]
+    assert [len(piece) for _, piece in rows_of(updates).updates(PLACE, 1)] == [2_000]
 
 
 def test_no_records_have_no_updates() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pg_streaming_machine_learning.errors import WindowError
+from pg_streaming_machine_learning.records.feature import pack, unpack
 from pg_streaming_machine_learning.records.update import SourcePlace, WindowUpdate
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
 from pg_streaming_machine_learning.windows.open_windows import Late
@@ -41,8 +42,8 @@ MANY = st.lists(
 def contents(closed: ClosedWindow) -> object:
     """Return what a window held, bit by bit, in its order."""
     held = [
-        (key, bits(WindowUpdate(SourcePlace(key[1], 0, 0), closed.host, key[0], 0, *revision)))
-        for key, revision in closed.revisions.items()
+        (key, bits(WindowUpdate(SourcePlace(key[1], 0, 0), closed.host, key[0], 0, unpack(packed), label)))
+        for key, (packed, label) in closed.revisions.items()
     ]
     return closed.host, closed.window, held
 
@@ -97,7 +98,7 @@ def test_many_are_added_to_what_is_open() -> None:
     assert len(store) == 2
     [db, web] = store.close(99)
     assert (db.host, web.host) == ("db", "web")
-    assert web.revisions == {(CPU, "labeled"): ((3.0,) * 11, 1)}
+    assert web.revisions == {(CPU, "labeled"): (pack((3.0,) * 11), 1)}
     assert web.label_updates == {"targets": 0}
 
 
