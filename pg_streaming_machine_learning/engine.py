@@ -362,7 +362,8 @@ class Engine:
         Raises
         ------
         SnapshotError
-            If the bytes are no snapshot of an engine with this model and this release of river.
+            If the bytes are no snapshot of an engine with this model, or of another release of river, unless
+            the model is our own.
         """
         with _telling_what_is_missing():
             parts = unpack(snapshot)

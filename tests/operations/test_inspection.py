@@ -29,6 +29,7 @@ from pg_streaming_machine_learning.records.update import (
     Update,
     WindowUpdate,
 )
+from pg_streaming_machine_learning.records.window_updates import WindowUpdates
 from pg_streaming_machine_learning.wire import log
 from pg_streaming_machine_learning.wire.codec import AvroEncoder, schema_of
 from pg_streaming_machine_learning.wire.feature import STREAMING_NAMESPACE, FeatureKey, LabeledFeature
@@ -36,6 +37,7 @@ from pg_streaming_machine_learning.wire.prediction import BottleneckPrediction
 from pg_streaming_machine_learning.wire.registry import Registry
 from pg_streaming_machine_learning.wire.system_trace import SystemTrace
 from pg_streaming_machine_learning.wire.target import encode_target, encode_target_key
+from tests.window_updates import together
 
 KINDS = {
     "in": TopicKind.WINDOWED,
@@ -238,6 +240,22 @@ def test_updates_of_every_other_kind_of_the_log(
     described = bench.describe(InputRecord("log", 0, 0, 1, b"cart", log.encode_update(update)))
     place = {"topic": "in", "partition": 2, "offset": 7, "index": 1}
     assert described["value"] == {"place": place, "host": "cart", **expected}
+
+
+def test_many_updates_of_the_log(bench: Bench) -> None:
+    """One by one, each as if it were a record of its own."""
+    single = [
+        WindowUpdate(SourcePlace("in", 2, offset), "cart", METRICS["CPU"], 5000, (float(offset),) * 11, label)
+        for offset, label in ((7, 1), (9, None))
+    ]
+    value = bench.describe(_logged(together(single)))["value"]
+    alone = [bench.describe(_logged(each))["value"] for each in single]
+    assert value["type"] == "WindowUpdates"
+    assert [{"type": "WindowUpdate", **each} for each in value["updates"]] == alone
+
+
+def _logged(update: Update | WindowUpdates) -> InputRecord:
+    return InputRecord("log", 0, 0, 1, None, log.encode_update(update))
 
 
 def test_a_prediction(bench: Bench) -> None:
