@@ -73,7 +73,7 @@ class Size:
 MOST_EMBEDDED = 20_000
 """Windows that the embedded broker keeps; it forgets what is older than some 150,000 records."""
 
-WHOLE = Size(windows=120_000, river_windows=3_000, rounds=5, hosts=1_000, seconds=60)
+WHOLE = Size(windows=90_000, river_windows=3_000, rounds=5, hosts=1_000, seconds=60)
 QUICK = Size(windows=12_000, river_windows=1_000, rounds=1, hosts=1_000, seconds=10)
 
 

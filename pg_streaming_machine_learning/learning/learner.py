@@ -187,8 +187,8 @@ class Learner:
         Raises
         ------
         SnapshotError
-            If the bytes are no snapshot of a learner of this model, or of another release of river, unless the
-            model is our own.
+            If the bytes are no snapshot of a learner of this model, or of another release of river, unless
+            the model is our own.
         """
         parts = unpack(data)
         if parts.keys() != {"counts", "model"}:
