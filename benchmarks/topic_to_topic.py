@@ -189,7 +189,7 @@ def measure_hosts(bench: Bench) -> None:
     """Print windows a second by the number of hosts."""
     rates = []
     for hosts in (10, 1_000, 10_000):
-        windows = max(bench.size.windows, 3 * hosts)
+        windows = max(bench.size.windows // 2, 3 * hosts)
         rates.append(
             statistics.median(bench.worker_rate(hosts, windows)[0] for _ in range(bench.size.rounds))
         )
