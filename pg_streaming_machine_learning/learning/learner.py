@@ -80,11 +80,6 @@ class Learner:
         return sum(self._learned)
 
     @property
-    def warming_up(self) -> bool:
-        """Whether the model has seen too few samples, or one class only."""
-        return self.samples_learned < self._warm_up_samples or 0 in self._learned
-
-    @property
     def takes_rows(self) -> bool:
         """Whether the model takes many samples at a time, as rows of numbers."""
         return hasattr(self._model, "process_many")

@@ -40,7 +40,7 @@ class HostNumbers:
     def __init__(self) -> None:
         self.names: list[str] = []
         self._numbers: dict[str, int] = {}
-        self._partitions: dict[int, list[int]] = {}
+        self._partitions: dict[int, NDArray[np.int64]] = {}
 
     def number(self, host: str) -> int:
         """Return the number of a host, its place in `names`."""
@@ -51,9 +51,11 @@ class HostNumbers:
 
     def partitions(self, count: int) -> NDArray[np.int64]:
         """Return the partition of each host, of so many, as Kafka's own clients choose it."""
-        found = self._partitions.setdefault(count, [])
-        found += [partition_of(name.encode(), count) for name in self.names[len(found) :]]
-        return np.array(found, np.int64)
+        found = self._partitions.get(count, np.zeros(0, np.int64))
+        if len(found) < len(self.names):
+            more = [partition_of(name.encode(), count) for name in self.names[len(found) :]]
+            found = self._partitions[count] = np.append(found, more)
+        return found
 
 
 class UpdateRows:

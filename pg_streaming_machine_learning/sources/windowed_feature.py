@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -17,6 +17,7 @@ from pg_streaming_machine_learning.records.update import Metric, SourcePlace, Wi
 from pg_streaming_machine_learning.records.window_updates import METRIC_NUMBERS, METRICS, NO_LABEL
 from pg_streaming_machine_learning.sources.host_name import LONGEST_HOST
 from pg_streaming_machine_learning.sources.limits import Limits
+from pg_streaming_machine_learning.sources.source import Part
 from pg_streaming_machine_learning.sources.update_rows import HostNumbers, UpdateRows
 from pg_streaming_machine_learning.wire.codec import AvroDecoder, WriterSchemas
 from pg_streaming_machine_learning.wire.feature import Feature, FeatureKey, LabeledFeature
@@ -35,7 +36,9 @@ _NO_KEY = bytes(WINDOW_BYTES)
 
 
 class WindowedFeatures:
-    """Decodes records with a windowed `FeatureKey` and eleven statistics, with or without a label.
+    """Makes an update of each record with a windowed `FeatureKey` and eleven statistics, maybe a label.
+
+    What the sources of such records have in common (`RowSource`).
 
     Parameters
     ----------
@@ -101,17 +104,11 @@ class WindowedFeatures:
         found.is_known[:] = is_known
         return found
 
-    async def decode(self, record: InputRecord) -> WindowUpdate:
-        """Return the update of a record.
-
-        Raises
-        ------
-        RefusedRecord, RegistryUnavailable
-            See `Source.parts`.
-        """
+    async def parts(self, record: InputRecord) -> AsyncIterator[Part]:
+        """Yield the update of a record (`Source.parts`)."""
         key, value = self._limits.key_and_value(record)
         about = await self._keys.decode(key, record)
-        return _update(record, about, await self._values.fields(value, written_at_s(record)))
+        yield _update(record, about, await self._values.fields(value, written_at_s(record)))
 
 
 _METRIC_BITS = 24

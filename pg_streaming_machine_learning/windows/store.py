@@ -17,7 +17,7 @@ from pg_streaming_machine_learning.records.feature import Packed, pack
 from pg_streaming_machine_learning.records.snapshot import read_state
 from pg_streaming_machine_learning.records.update import Metric, WindowUpdate
 from pg_streaming_machine_learning.records.window import Window
-from pg_streaming_machine_learning.records.window_updates import METRICS, WindowUpdates
+from pg_streaming_machine_learning.records.window_updates import METRICS, NO_LABEL, WindowUpdates
 from pg_streaming_machine_learning.windows.columns import ColumnReader, ColumnWriter, places_in
 from pg_streaming_machine_learning.windows.durations import NO_DURATIONS, Durations
 from pg_streaming_machine_learning.windows.hopping import HoppingWindows
@@ -26,9 +26,6 @@ __all__ = ["ClosedWindow", "Revisions", "WindowStore"]
 
 Revisions = Mapping[tuple[Metric, str], tuple[Packed, int | None]]
 """The last revision by metric and input topic: statistics, packed, and the label if it had one."""
-
-
-_NO_LABEL = 2
 
 
 class ClosedWindow(NamedTuple):
@@ -216,7 +213,7 @@ class WindowStore:
         writer.column("I", [[of_host[host] for _, host in windows]])
         writer.column("I", [[len(revisions) for revisions in opened]])
         writer.column("I", [[of_kind[kind] for each in ordered for kind in each]])
-        writer.column("B", [[_NO_LABEL if label is None else label for _, label in found]])
+        writer.column("B", [[NO_LABEL if label is None else label for _, label in found]])
         writer.column("B", [[len(packed) // 8 for packed, _ in found]])
         writer.column("d", [np.frombuffer(b"".join([packed for packed, _ in found]), "<f8")])
         return writer.to_bytes()
@@ -250,13 +247,13 @@ class WindowStore:
         values = reader.column("d", int(lengths.sum(dtype=np.int64))).astype("<f8").tobytes()
         reader.end()
         windows = list(zip(starts_ms, of_host, strict=True))
-        if any(before >= after for before, after in pairwise(windows)) or (labels > _NO_LABEL).any():
+        if any(before >= after for before, after in pairwise(windows)) or (labels > NO_LABEL).any():
             raise reader.damaged("its windows do not ascend, or a label is none")
         if not all(map(self._windows.is_start, set(starts_ms))):
             raise reader.damaged("a window does not start on the grid")
         ends = (8 * np.cumsum(lengths, dtype=np.int64)).tolist()
         statistics = [values[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
-        told = [None if label == _NO_LABEL else label for label in labels.tolist()]
+        told = [None if label == NO_LABEL else label for label in labels.tolist()]
         revisions = zip([kinds[place] for place in of_kind], zip(statistics, told, strict=True), strict=True)
         for (start_ms, host), count in zip(windows, counts.tolist(), strict=True):
             self._hosts.setdefault(start_ms, {})[hosts[host]] = dict(islice(revisions, count))

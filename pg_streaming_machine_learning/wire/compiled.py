@@ -33,15 +33,13 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
+from pg_streaming_machine_learning.wire.writer_schema import has_fields
 from pg_streaming_machine_learning.wire.zigzag import Irregular, raw_integer
 
 __all__ = ["CompiledReader", "compile_reader"]
 
 CompiledReader = Callable[[bytes, int], tuple[Any, ...]]
 """Takes bytes, and where the body begins in them; returns the values of the fields wanted, in their order."""
-
-_MOST_FIELDS = 200
-"""Of a writer's schema that is compiled: a function's size is bounded, whatever a registry says."""
 
 _MOST_SYMBOLS = 64
 """Of an enum: as many as have a place of one byte."""
@@ -80,7 +78,7 @@ def compile_reader(writer: Any, reader: Any, enums: Mapping[str, type[Enum]]) ->
     """
     written = [field["name"] for field in writer["fields"]]
     wanted = {field["name"]: _Type(field["type"], reader) for field in reader["fields"]}
-    if len(set(written)) != len(written) or len(written) > _MOST_FIELDS or not wanted.keys() <= set(written):
+    if not has_fields(writer, reader):
         return None
     code = _Code()
     for field in writer["fields"]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pg_streaming_machine_learning.wire.framing import HEADER_BYTES
+from pg_streaming_machine_learning.wire.writer_schema import has_fields
 
 __all__ = ["RowLayout", "row_layout"]
 
@@ -25,9 +26,6 @@ _FIXED = {
 }
 """What a value of a known size looks like, by the types of writer and reader: an integer has one while it is
 of one byte."""
-
-_MOST_FIELDS = 200
-"""Of a writer's schema that is taken: memory is bounded, whatever a registry says."""
 
 _ONE_BYTE = 128
 """An integer's first byte from which on there are more."""
@@ -99,7 +97,7 @@ def row_layout(writer: Any, reader: Any) -> RowLayout | None:
     """
     wanted = {field["name"]: field["type"] for field in reader["fields"]}
     names = [field["name"] for field in writer["fields"]]
-    if len(set(names)) != len(names) or len(names) > _MOST_FIELDS or not wanted.keys() <= set(names):
+    if not has_fields(writer, reader):
         return None
     written = []
     for field in writer["fields"]:

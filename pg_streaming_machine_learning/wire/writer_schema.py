@@ -9,7 +9,10 @@ import fastavro
 
 from pg_streaming_machine_learning.errors import Reason, RefusedRecord
 
-__all__ = ["parse_writer_schema", "record_name"]
+__all__ = ["has_fields", "parse_writer_schema", "record_name"]
+
+_MOST_FIELDS = 200
+"""Of a writer's schema that something is made of: its size is bounded, whatever a registry says."""
 
 _NOT_FOR_READING = frozenset({"doc", "logicalType", "order"})
 """What a schema says to people and to programs that want other values than those on the wire.
@@ -58,6 +61,13 @@ def record_name(schema: Any) -> str:
     if isinstance(schema, dict) and schema.get("type") == "record":
         return str(schema["name"])
     return f"no record but {schema['type'] if isinstance(schema, dict) else schema!r}"
+
+
+def has_fields(writer: Any, reader: Any) -> bool:
+    """Say whether a writer's record has all fields of the reader's, each once, and not too many."""
+    written = [field["name"] for field in writer["fields"]]
+    wanted = {field["name"] for field in reader["fields"]}
+    return len(set(written)) == len(written) <= _MOST_FIELDS and wanted <= set(written)
 
 
 def _without(dropped: frozenset[str], node: Any) -> Any:
